@@ -1,0 +1,170 @@
+"""How a building answers: to a price, to a slice of the market, to a target, or alone (formulation 3).
+
+One model per building stays in HiGHS; between questions only costs and bounds of its *ladder* change, the
+columns through which it trades.  ``q = base + sum of steps``, each step with a price and a range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from planner_models.building import Stamped, stamp_buildings
+from planner_models.linear import Assembler, LinearModel
+from planner_models.locality import freeze
+from planner_models.solve import Options, Solution, SolveError, Solver
+from planner_models.template import Family, Floats
+from planner_models.words import Building, Fees, IntervalGrid
+
+STEPS = 8
+UNLIMITED = np.inf
+
+
+def write_ladder(b: Any, n: int, steps: int) -> None:
+    b.cost = 0
+    b.base = pyo.Var(b.T)
+    b.step = pyo.Var(range(steps), b.T)
+    b.C14_ladder = pyo.Constraint(
+        b.T, rule=lambda b, t: b.position[t] == b.base[t] + sum(b.step[k, t] for k in range(steps))
+    )
+
+
+LADDER = Family("ladder", write_ladder, sockets=("position",), ports=())
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What a building trades on: steps in rising price order around a base position.
+
+    ``base`` (n,) in kWh; ``price`` (steps, n) in currency per MWh; step k serves what lies between
+    ``begins[k]`` and ``ends[k]`` (kWh above the base, negative below it, infinite where unlimited).
+    """
+
+    base: Floats
+    price: Floats
+    begins: Floats
+    ends: Floats
+
+    @staticmethod
+    def flat(price: Floats) -> Ladder:
+        """One price for any quantity."""
+        everywhere = np.full((1, len(price)), UNLIMITED)
+        return Ladder(np.zeros(len(price)), price[None, :], -everywhere, everywhere)
+
+    @staticmethod
+    def closed(n: int) -> Ladder:
+        """No trade: q = 0."""
+        nothing = np.zeros((1, n))
+        return Ladder(np.zeros(n), nothing, nothing, nothing)
+
+    @staticmethod
+    def tariff(import_per_mwh: Floats, export_per_mwh: Floats) -> Ladder:
+        """Buy at one price, sell at another (import >= export)."""
+        zero, free = np.zeros_like(import_per_mwh), np.full_like(import_per_mwh, UNLIMITED)
+        price = np.stack([export_per_mwh, import_per_mwh])
+        return Ladder(zero, price, np.stack([-free, zero]), np.stack([zero, free]))
+
+    @staticmethod
+    def target(position_kwh: Floats, price: Floats, penalty_per_mwh: Floats) -> Ladder:
+        """Stay near a position: every kWh away from it costs the penalty beside the price."""
+        return replace(Ladder.tariff(price + penalty_per_mwh, price - penalty_per_mwh), base=position_kwh)
+
+    def scaled(self, share: float) -> Ladder:
+        """The same prices for a share of the quantities, base included."""
+        return Ladder(self.base * share, self.price, self.begins * share, self.ends * share)
+
+    def around(self, base: Floats, moved: Floats) -> Ladder:
+        """The steps left for one who stands at ``base`` when others have already moved ``moved`` kWh along."""
+        return Ladder(base, self.price, self.begins - moved, self.ends - moved)
+
+    def ranges(self) -> tuple[Floats, Floats]:
+        """Bounds of each step's variable: steps above the base are climbed, those below are stepped down."""
+        with np.errstate(invalid="ignore"):
+            width = self.ends - self.begins
+        lower = np.where(self.ends <= 0, -width, np.minimum(self.begins, 0))
+        upper = np.where(self.begins >= 0, width, np.maximum(self.ends, 0))
+        lower, upper = np.where(self.begins >= 0, 0.0, lower), np.where(self.ends <= 0, 0.0, upper)
+        out_of_sight = np.isinf(self.begins) & (self.begins == self.ends)
+        return np.where(out_of_sight, 0.0, lower), np.where(out_of_sight, 0.0, upper)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A building's best response: position q (kWh per interval), its own cost c (currency, fees included).
+
+    ``objective`` is c plus what the ladder charged above its base; ``bound`` is proven for that objective.
+    ``price`` holds the local marginal value of energy (currency per MWh), for LP answers.
+    """
+
+    position_kwh: Floats
+    cost: float
+    objective: float
+    bound: float
+    price: Floats
+    x: Floats
+
+
+class AnsweringBuilding:
+    """One building's model, kept warm."""
+
+    def __init__(self, building: Building, grid: IntervalGrid, fees: Fees, options: Options) -> None:
+        self.building, self.grid, self.fees, self.options = building, grid, fees, options
+        self.last_x: Floats = np.empty(0)
+        self._build(exclusive=False)
+
+    def _build(self, exclusive: bool) -> None:
+        n = len(self.grid)
+        assembler = Assembler(n)
+        self.stamped: Stamped = stamp_buildings(assembler, [self.building], self.grid, self.fees, exclusive)
+        assembler.stamp(LADDER, STEPS, [self.building.id], [{}], {"position": self.stamped.position})
+        self.model: LinearModel = assembler.build()
+        ladder = self.model.members("ladder")[0]
+        self.base = ladder.columns("base")[0]
+        self.steps = ladder.columns("step")[0].reshape(STEPS, n)
+        self.ladder_rows = np.arange(ladder.first_row, ladder.first_row + n)
+        self.solver = Solver(self.model, self.options)
+        self.exclusive = exclusive
+
+    def lp(self, ladder: Ladder) -> Answer:
+        """Answer of the relaxation: fast, and a proven lower bound of the building's best."""
+        self._face(ladder)
+        return self._answer(self._must(self.solver.lp()))
+
+    def mip(self, ladder: Ladder, gap: float, time_limit_s: float) -> Answer:
+        """Answer in whole runs and starts.  Without an answer in time: the LP's failing that, an error."""
+        self._face(ladder)
+        return self._answer(self._must(self.solver.mip(gap, time_limit_s)))
+
+    def make_exclusive(self) -> None:
+        """Write the direction binaries from now on (C5, C12): energy was worth less than nothing."""
+        if not self.exclusive:
+            self._build(exclusive=True)
+
+    def hold(self, x: Floats) -> None:
+        """Strict locality: the answer ``x`` without trade may only be added to from now on."""
+        self.model = freeze(self.model, 0, [(self.model, x)])
+        self.solver = Solver(self.model, self.options)
+
+    def _must(self, found: Solution) -> Solution:
+        if not found.has_answer:
+            raise SolveError(f"building {self.building.id}: {found.status.value}")
+        return found
+
+    def _face(self, ladder: Ladder) -> None:
+        n, used = len(self.grid), len(ladder.price)
+        cost = self.model.cost.copy()
+        lower, upper = np.zeros((STEPS, n)), np.zeros((STEPS, n))
+        lower[:used], upper[:used] = ladder.ranges()
+        cost[self.steps[:used].ravel()] = ladder.price.ravel() / 1000
+        self.solver.set_cost(cost)
+        self.solver.set_bounds(self.base, ladder.base, ladder.base)
+        self.solver.set_bounds(self.steps.ravel(), lower.ravel(), upper.ravel())
+
+    def _answer(self, found: Solution) -> Answer:
+        position = self.stamped.position.of(found.x)
+        cost = float(self.model.cost @ found.x)
+        price = found.row_dual[self.ladder_rows] * -1000 if len(found.row_dual) else np.empty(0)
+        return Answer(position, cost, found.objective, found.bound, price, found.x)

@@ -1,0 +1,271 @@
+"""The marketplace's side of the rounds: columns in, prices out (formulation 3).
+
+The dual function of the marketplace, for multipliers y of its rows, is
+``L(y) = sum_b v_b(p_b(y)) + market(y)`` with node prices ``p_b = -G_b' y``: a proven lower bound of the city's
+cost for any y, once every group has answered its node price.  The restricted master (Dantzig-Wolfe over the
+answers) is its piecewise-linear model seen from the other side; the level step (Lemarechal, Nemirovskii,
+Nesterov 1995) picks the next prices near the best ones so far where the model still promises enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import clarabel
+import numpy as np
+from scipy import sparse
+
+from planner_models.linear import LinearModel
+from planner_models.marketplace import MarketModel
+from planner_models.solve import Options, Solution, SolveError, Solver
+from planner_models.template import Floats
+
+
+@dataclass(frozen=True)
+class Column:
+    """An answer of a group as the marketplace sees it: position (kWh per interval) and cost (currency)."""
+
+    group: int
+    position_kwh: Floats
+    cost: float
+    round: int
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The restricted master's optimum: its value, multipliers of the market's rows, weight of every column."""
+
+    value: float
+    multipliers: Floats
+    weights: Floats
+
+
+@dataclass
+class Master:
+    """Holds the answers.  ``sites[g]`` is (zone, feeders) of group g."""
+
+    market: MarketModel
+    sites: list[tuple[str, tuple[str, ...]]]
+    options: Options
+    columns: list[Column] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.gathers = [self.market.gather(zone, feeders) for zone, feeders in self.sites]
+
+    def node_price(self, multipliers: Floats, group: int) -> Floats:
+        """Price at the group's node, currency per MWh."""
+        return -1000 * (self.gathers[group].T @ multipliers)
+
+    def zone_price(self, multipliers: Floats, zone: str) -> Floats:
+        """Clearing price of a zone, currency per MWh."""
+        return -1000 * (self.market.gather(zone, ()).T @ multipliers)
+
+    def room(self, positions: list[Floats], group: int) -> tuple[Floats, Floats]:
+        """How far the group may move down and up (kWh) before a feeder above it is full, the others standing."""
+        zone, feeders = self.sites[group]
+        down, up = np.full(self.market.n, np.inf), np.full(self.market.n, np.inf)
+        for feeder in self.market.city.feeders:
+            if feeder.id not in feeders:
+                continue
+            inside = sum(q for q, (_, above) in zip(positions, self.sites, strict=True) if feeder.id in above)
+            flow = inside + np.array(feeder.allocation_kwh)
+            up = np.minimum(up, np.array(feeder.import_limit_kwh) - flow)
+            down = np.minimum(down, flow + np.array(feeder.export_limit_kwh))
+        return down, up
+
+    def blend(self) -> Blend:
+        """Solve the restricted master LP."""
+        market, columns = self.market, self.columns
+        enter = sparse.csc_matrix(
+            np.stack([self.gathers[c.group] @ c.position_kwh for c in columns], axis=1)
+        )
+        convex = sparse.csc_matrix(
+            (np.ones(len(columns)), ([c.group for c in columns], range(len(columns)))),
+            shape=(len(self.sites), len(columns)),
+        )
+        matrix = sparse.bmat([[market.own, enter], [None, convex]], format="csc")
+        k, groups = len(columns), len(self.sites)
+        model = LinearModel(
+            matrix=matrix,
+            row_lower=np.concatenate([market.row_lower, np.ones(groups)]),
+            row_upper=np.concatenate([market.row_upper, np.ones(groups)]),
+            cost=np.concatenate([market.cost, [c.cost for c in columns]]),
+            lower=np.concatenate([market.lower, np.zeros(k)]),
+            upper=np.concatenate([market.upper, np.full(k, np.inf)]),
+            integer=np.zeros(len(market.cost) + k, dtype=bool),
+            groups=(),
+            column_interval=np.full(len(market.cost) + k, -1),
+        )
+        found = Solver(model, self.options).lp()
+        if not found.has_answer:
+            raise SolveError(f"restricted master: {found.status.value}")
+        rows = len(market.row_lower)
+        return Blend(found.objective, found.row_dual[:rows], found.x[len(market.cost) :])
+
+    def clip(self, multipliers: Floats) -> Floats:
+        """The nearest multipliers at which the market's side is bounded.
+
+        An unlimited column that stands in one row bounds that row's multiplier by its cost; a row open on one
+        side fixes the multiplier's sign.
+        """
+        y = multipliers.copy()
+        market = self.market
+        y[np.isinf(market.row_lower)] = np.minimum(y[np.isinf(market.row_lower)], 0)
+        y[np.isinf(market.row_upper)] = np.maximum(y[np.isinf(market.row_upper)], 0)
+        own = market.own.tocsc()
+        single = np.diff(own.indptr) == 1
+        for j in np.flatnonzero(single & np.isinf(market.upper)):
+            row, entry = own.indices[own.indptr[j]], own.data[own.indptr[j]]
+            bound = market.cost[j] / entry
+            y[row] = min(y[row], bound) if entry > 0 else max(y[row], bound)
+        return y
+
+    def market_value(self, multipliers: Floats) -> float:
+        """market(y): the best the orders, exchange and network can do at y, in closed form."""
+        market = self.market
+        reduced = market.cost - market.own.T @ multipliers
+        tiny = np.abs(reduced) < 1e-9
+        reduced = np.where(tiny & (np.isinf(market.upper) | np.isinf(market.lower)), 0.0, reduced)
+        with np.errstate(invalid="ignore"):
+            columns = np.where(reduced > 0, market.lower * reduced, np.where(reduced < 0, market.upper * reduced, 0.0))
+            rows = np.where(
+                multipliers > 0, market.row_lower * multipliers, np.where(multipliers < 0, market.row_upper * multipliers, 0.0)
+            )
+        return float(columns.sum() + rows.sum())
+
+    def level_step(self, centre: Floats, level: float) -> Floats | None:
+        """Multipliers nearest to ``centre`` where the model reaches ``level``; None if Clarabel finds none."""
+        return _LevelProblem(self).solve(centre, level)
+
+    def dispatch(self, positions: list[Floats], time_limit_s: float, gap: float) -> Solution:
+        """Orders, exchange and lines for given group positions (kWh): the market's own MILP."""
+        market = self.market
+        enters = sum(
+            (self.gathers[g] @ q for g, q in enumerate(positions)), np.zeros(len(market.row_lower))
+        )
+        model = LinearModel(
+            matrix=market.own.tocsc(),
+            row_lower=market.row_lower - enters,
+            row_upper=market.row_upper - enters,
+            cost=market.cost,
+            lower=market.lower,
+            upper=market.upper,
+            integer=market.integer,
+            groups=(),
+            column_interval=market.column_interval,
+        )
+        return Solver(model, self.options).mip(gap, time_limit_s)
+
+
+class _LevelProblem:
+    """min |y - centre|^2 over {y: model(y) >= level}; variables y, v (groups), s (boxed columns), r (ranges)."""
+
+    def __init__(self, master: Master) -> None:
+        self.master = master
+        market = master.market
+        self.m, self.groups = len(market.row_lower), len(master.sites)
+        boxed = np.isfinite(market.lower) & np.isfinite(market.upper) & (market.lower < market.upper)
+        self.boxed = np.flatnonzero(boxed)
+        ranged = np.isfinite(market.row_lower) & np.isfinite(market.row_upper)
+        self.ranged = np.flatnonzero(ranged & (market.row_lower < market.row_upper))
+        self.width = self.m + self.groups + len(self.boxed) + len(self.ranged)
+        self.rows: list[sparse.csr_matrix] = []
+        self.right: list[Floats] = []
+
+    def solve(self, centre: Floats, level: float) -> Floats | None:
+        self._cuts()
+        self._market_side()
+        gain, constant = self._promise()
+        self._at_most(sparse.csr_matrix(-gain[None, :]), np.array([constant - level]))
+        matrix = sparse.vstack(self.rows, format="csc")
+        quadratic = sparse.diags(
+            np.concatenate([np.ones(self.m), np.full(self.width - self.m, 1e-9)]), format="csc"
+        )
+        linear = np.concatenate([-centre, np.zeros(self.width - self.m)])
+        settings = clarabel.DefaultSettings()
+        settings.verbose = False
+        cones = [clarabel.NonnegativeConeT(matrix.shape[0])]
+        found = clarabel.DefaultSolver(
+            sparse.triu(quadratic, format="csc"), linear, matrix, np.concatenate(self.right), cones, settings
+        ).solve()
+        if found.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
+            return None
+        return self.master.clip(np.array(found.x)[: self.m])
+
+    def _at_most(self, rows: sparse.csr_matrix, right: Floats) -> None:
+        self.rows.append(rows)
+        self.right.append(right)
+
+    def _place(self, blocks: dict[str, sparse.spmatrix], height: int) -> sparse.csr_matrix:
+        sizes = {"y": self.m, "v": self.groups, "s": len(self.boxed), "r": len(self.ranged)}
+        return sparse.hstack(
+            [blocks.get(name, sparse.csr_matrix((height, size))) for name, size in sizes.items()], format="csr"
+        )
+
+    def _cuts(self) -> None:
+        """v_g + y.(G q) <= c for every answer."""
+        columns = self.master.columns
+        slopes = sparse.csr_matrix(np.stack([self.master.gathers[c.group] @ c.position_kwh for c in columns]))
+        owner = sparse.csr_matrix(
+            (np.ones(len(columns)), (range(len(columns)), [c.group for c in columns])),
+            shape=(len(columns), self.groups),
+        )
+        self._at_most(
+            self._place({"y": slopes, "v": owner}, len(columns)), np.array([c.cost for c in columns])
+        )
+
+    def _market_side(self) -> None:
+        market = self.master.market
+        eye = sparse.identity
+        transposed = market.own.T.tocsr()
+        k = len(self.boxed)
+        if k:
+            self._at_most(self._place({"s": eye(k)}, k), np.zeros(k))
+            self._at_most(self._place({"y": transposed[self.boxed], "s": eye(k)}, k), market.cost[self.boxed])
+        below = np.flatnonzero(np.isinf(market.upper))
+        if len(below):
+            self._at_most(self._place({"y": transposed[below]}, len(below)), market.cost[below])
+        rows = eye(self.m, format="csr")
+        open_below = np.flatnonzero(np.isinf(market.row_lower))
+        open_above = np.flatnonzero(np.isinf(market.row_upper))
+        self._at_most(self._place({"y": rows[open_below]}, len(open_below)), np.zeros(len(open_below)))
+        self._at_most(self._place({"y": -rows[open_above]}, len(open_above)), np.zeros(len(open_above)))
+        k = len(self.ranged)
+        if k:
+            self._at_most(self._place({"r": eye(k)}, k), np.zeros(k))
+            self._at_most(self._place({"y": -rows[self.ranged], "r": eye(k)}, k), np.zeros(k))
+
+    def _promise(self) -> tuple[Floats, float]:
+        """The model's value as ``gain.z + constant``."""
+        market = self.master.market
+        low = np.where(np.isfinite(market.lower), market.lower, 0.0)
+        y = -(market.own @ low)
+        anchor = np.where(np.isfinite(market.row_lower), market.row_lower, market.row_upper)
+        y = y + np.where(np.isfinite(anchor), anchor, 0.0)
+        s = market.upper[self.boxed] - market.lower[self.boxed]
+        r = market.row_upper[self.ranged] - market.row_lower[self.ranged]
+        return np.concatenate([y, np.ones(self.groups), s, r]), float(market.cost @ low)
+
+
+def supply_curve(market: MarketModel, zone: str) -> list[tuple[Floats, Floats, bool]]:
+    """Steps of a zone's market side: (price per MWh, quantity kWh, sells) per interval, for slices."""
+    city, n = market.city, market.n
+    steps: list[tuple[Floats, Floats, bool]] = []
+    for e in city.exchanges:
+        if e.zone == zone:
+            steps.append((np.array(e.import_price_per_mwh), np.array(e.import_limit_kwh), True))
+            steps.append((np.array(e.export_price_per_mwh), np.array(e.export_limit_kwh), False))
+    for r in city.remainders:
+        if r.zone == zone:
+            steps.append((np.zeros(n), np.array(r.energy_kwh), True))
+    steps.append((np.full(n, city.price_cap), np.full(n, np.inf), True))
+    steps.append((np.full(n, city.price_floor), np.full(n, np.inf), False))
+    return steps
+
+
+def market_positions(master: Master, positions: list[Floats], zone: str) -> Floats:
+    """Sum of the positions of the groups of one zone, kWh."""
+    inside = [q for q, (z, _) in zip(positions, master.sites, strict=True) if z == zone]
+    return np.sum(inside, axis=0) if inside else np.zeros(master.market.n)
+
+

@@ -1,0 +1,54 @@
+"""What either mode of the clear hands on: schedules, prices, the market's dispatch, and what was proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from planner.quantise import Floats
+from planner.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Zone prices (zones, n) and feeder surcharges (feeders, n), currency per MWh, as published: on the tick.
+
+    ``low`` and ``high`` are the range of each zone price; ``indicative`` marks ends that no decision set.
+    """
+
+    zone: Floats
+    low: Floats
+    high: Floats
+    indicative: npt.NDArray[np.bool_]
+    feeder: Floats
+    converged: bool
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The outcome of a mode.  Costs in currency over the horizon.
+
+    ``bound`` is proven for the objective; ``proven`` is v_b of every building at its published node price;
+    ``market_x`` are the values of the marketplace's columns for the schedules' positions.
+    """
+
+    schedules: Mapping[str, Schedule]
+    without_trade: Mapping[str, Schedule]
+    market_x: Floats
+    prices: Prices
+    bound: float
+    no_trade: float
+    proven: Mapping[str, float]
+    status: str
+    answer_from: str
+    information: str
+    pieces: tuple[Mapping[str, Any], ...] = ()
+    rounds: tuple[Mapping[str, Any], ...] = ()
+    refrained: tuple[str, ...] = ()
+    solver_s: float = 0.0
+    build_s: float = 0.0
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,210 @@
+"""The market part of a run as arrays: zones, groups, lines and orders.
+
+Energy in Wh, (zones, lines, groups x intervals of the horizon).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from planner.audit.evidence import Evidence
+from planner.audit.grid import Grid
+from planner.audit.series import Series, case_series, dense_wh, names_of
+from planner.audit.table import DamagedFileError, Numbers, Table, Wh
+from planner.audit.terms import Terms
+
+ROUNDING_WH = 1
+
+
+@dataclass(frozen=True)
+class Book:
+    """The acceptances beside the terms of their orders, one entry per order row and interval."""
+
+    ids: npt.NDArray[np.object_]
+    kind: npt.NDArray[np.object_]
+    zone: npt.NDArray[np.object_]
+    sign: Wh  # +1 buys, -1 sells
+    t: Wh
+    limit_nano: Wh
+    quantity: Numbers
+    accepted: Wh
+    ratio: Numbers
+    surplus: Numbers
+    reason: npt.NDArray[np.object_]
+    order_row: Wh
+
+
+_TEXT, _WHOLE, _FLOAT = (np.array([], dtype=kind) for kind in (object, np.int64, float))
+NOTHING_BOOKED = Book(
+    ids=_TEXT,
+    kind=_TEXT,
+    zone=_TEXT,
+    sign=_WHOLE,
+    t=_WHOLE,
+    limit_nano=_WHOLE,
+    quantity=_FLOAT,
+    accepted=_WHOLE,
+    ratio=_FLOAT,
+    surplus=_FLOAT,
+    reason=_TEXT,
+    order_row=_WHOLE,
+)
+
+
+class Market:
+    """The market part of a run."""
+
+    def __init__(self, run: Evidence) -> None:
+        self.run = run
+
+    @property
+    def grid(self) -> Grid:
+        return self.run.grid
+
+    @property
+    def terms(self) -> Terms:
+        return self.run.terms
+
+    def case(self, name: str) -> Table | None:
+        return self.run.optional(f"market/case/{name}")
+
+    def series(self, name: str) -> tuple[Series, ...]:
+        return self.run.series("market", name)
+
+    @cached_property
+    def exchange(self) -> tuple[Series, ...]:
+        return self.series("exchange")
+
+    @cached_property
+    def zones(self) -> tuple[str, ...]:
+        return names_of(self.exchange, "zone")
+
+    def of_zones(self, value: str) -> Wh:
+        return dense_wh(self.exchange, "zone", self.zones, value)
+
+    @cached_property
+    def prices(self) -> Wh:
+        """Nano-currency per Wh (zones x intervals)."""
+        return dense_wh(self.series("prices"), "zone", self.zones, "price_per_mwh")
+
+    @cached_property
+    def groups(self) -> Table:
+        return self.run.table("market/groups")
+
+    @cached_property
+    def group_positions(self) -> tuple[tuple[str, ...], Wh]:
+        """(groups, requested minus offered)."""
+        rows = self.series("positions")
+        names = names_of(rows, "group")
+        if not names or not any(len(part.table) for part in rows):
+            return (), np.zeros((0, len(self.grid)), dtype=np.int64)
+        return names, dense_wh(rows, "group", names, "requested_kwh") - dense_wh(rows, "group", names, "offered_kwh")
+
+    @cached_property
+    def lines(self) -> tuple[tuple[str, ...], Wh]:
+        """(lines, flow at mid-line from ``from_zone`` to ``to_zone``)."""
+        if self.case("lines") is None:
+            return (), np.zeros((0, len(self.grid)), dtype=np.int64)
+        rows = self.series("flows")
+        names = names_of(rows, "line_id")
+        return names, dense_wh(rows, "line_id", names, "flow_kwh")
+
+    def line_terms(self, column: str) -> Numbers:
+        """A column of lines.csv (lines x intervals); a row without time holds always, no row carries nothing."""
+        table, names = self.case("lines"), self.lines[0]
+        if table is None:
+            return np.zeros((0, len(self.grid)))
+        out = case_series(table, self.grid, "line_id", names, column)
+        timeless = (table.instants() < 0) & np.isnan(table.numbers("interval"))
+        always = dict(zip(np.array(table.text("line_id"))[timeless], table.numbers(column, 0.0)[timeless], strict=True))
+        fixed = np.array([[always.get(name, 0.0)] for name in names]).reshape(-1, 1)
+        return np.where(np.isnan(out), fixed, out)
+
+    def line_ends(self) -> tuple[tuple[str, str], ...]:
+        table = self.case("lines")
+        assert table is not None
+        ends = zip(table.text("line_id"), zip(table.text("from_zone"), table.text("to_zone"), strict=True), strict=True)
+        known = dict(ends)
+        return tuple(known.get(name, ("", "")) for name in self.lines[0])
+
+    @cached_property
+    def remainder_supply(self) -> Numbers:
+        """R: contracted supply that no allocation hands out, per zone; may be negative in a bad run."""
+        supply, allocations = self.case("supply"), self.case("allocations")
+        contracted = np.zeros((len(self.zones), len(self.grid)))
+        if supply is not None:
+            contract, zone = np.array(supply.text("contract")), np.array(supply.text("zone"))
+            for name in sorted(set(contract)):
+                where = str(zone[contract == name][0])
+                energy = np.nan_to_num(case_series(supply, self.grid, "contract", (name,), "energy_kwh")[0])
+                if where in self.zones:
+                    contracted[self.zones.index(where)] += energy * 1000
+        handed = np.zeros_like(contracted)
+        if allocations is not None:
+            names = tuple(sorted(set(allocations.text("node"))))
+            energy = np.nan_to_num(
+                case_series(allocations, self.grid, "node", names, "energy_kwh", resource=True) * 1000
+            )
+            for name, row in zip(names, energy, strict=True):
+                handed[self.zones.index(self.zone_of_building(name))] += row
+        return contracted - handed
+
+    def zone_of_building(self, building: str) -> str:
+        """The nearest zone above a building; the market's tree names the buildings too."""
+        node, seen = building, set()
+        while node and node not in self.zones and node not in seen:
+            seen.add(node)
+            node = self._parents.get(node, "")
+        if node not in self.zones:
+            raise DamagedFileError("market/case/nodes.csv", f"building {building} lies in no zone")
+        return node
+
+    @cached_property
+    def _parents(self) -> dict[str, str]:
+        nodes = self.run.table("market/case/nodes")
+        return dict(zip(nodes.text("node"), nodes.text("parent"), strict=True))
+
+    @cached_property
+    def book(self) -> Book:
+        """Acceptances of the whole horizon joined to market/case/orders.csv by row and order_id."""
+        orders = self.case("orders")
+        if orders is None:
+            return NOTHING_BOOKED
+        table = self.run.table("market/acceptances")
+        return read_acceptances(Series(table, self.grid, 0, len(self.grid)), orders, self.grid.hours)
+
+
+def quantities_wh(orders: Table, hours: float) -> Numbers:
+    kwh, mw = orders.numbers("quantity_kwh"), orders.numbers("quantity_mw")
+    return np.where(np.isnan(kwh), mw * hours * 1000, kwh) * 1000
+
+
+def read_acceptances(part: Series, orders: Table, hours: float) -> Book:
+    table = part.table
+    row = table.numbers("row")
+    if not ((row >= 1) & (row <= len(orders)) & (row == np.rint(row))).all():
+        raise DamagedFileError(table.file, "row names no data row of market/case/orders.csv")
+    at = row.astype(np.int64) - 1
+    pick = {name: np.array(orders.text(name), dtype=object)[at] for name in ("order_id", "kind", "zone", "side")}
+    ids = np.array(table.text("order_id"), dtype=object)
+    if (pick["order_id"] != ids).any():
+        wrong = int(np.argmax(pick["order_id"] != ids))
+        raise DamagedFileError(table.file, f"row {at[wrong] + 1} of orders.csv is not order {ids[wrong]}")
+    return Book(
+        ids=ids,
+        kind=pick["kind"],
+        zone=pick["zone"],
+        sign=np.where(pick["side"] == "buy", 1, -1).astype(np.int64),
+        t=part.t,
+        limit_nano=np.rint(orders.numbers("price_per_mwh")[at] * 1000).astype(np.int64),
+        quantity=quantities_wh(orders, hours)[at],
+        accepted=table.wh("accepted_kwh"),
+        ratio=table.numbers("ratio"),
+        surplus=table.numbers("surplus"),
+        reason=np.array(table.text("reason"), dtype=object),
+        order_row=at,
+    )

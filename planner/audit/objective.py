@@ -1,0 +1,108 @@
+"""C20 and C21: what the implemented schedule costs, added up from the files, and the gap that is claimed.
+
+Tolerance: energy is whole Wh and cost is not recomputed from floats, so a sum may differ by half a Wh times a price
+for each number in it.  RELATIVE of the cost is far above that for any city and far below what anybody is billed for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from planner.audit.assets import WH_PER_MWH, cost_of_generators, cost_of_loads, cost_of_plants
+from planner.audit.battery import cost_of_batteries
+from planner.audit.evidence import Building, Evidence
+from planner.audit.findings import Findings
+from planner.audit.market import Market
+from planner.audit.orders import welfare
+from planner.audit.series import case_series
+from planner.audit.shifting import cost_of_appliances, cost_of_bands, cost_of_vehicles
+from planner.audit.table import DamagedFileError, MissingFileError
+
+RELATIVE = 1e-5
+EXACT = 1e-6
+COSTS = (
+    cost_of_loads,
+    cost_of_plants,
+    cost_of_batteries,
+    cost_of_vehicles,
+    cost_of_appliances,
+    cost_of_bands,
+    cost_of_generators,
+)
+
+
+def building_cost(b: Building) -> float:
+    """c_b in currency: its assets, minus the reserve of what is withheld, plus fees on its position."""
+    return sum(cost(b) for cost in COSTS) - reserve_kept(b) + price_of_trading(b)
+
+
+def reserve_kept(b: Building) -> float:
+    """What withheld allocation is worth to its holders."""
+    table = b.case("allocations")
+    if table is None or not b.withheld.any():
+        return 0.0
+    reserve = case_series(table, b.grid, "node", b.units, "reserve_per_mwh", resource=True)
+    of_building = case_series(table, b.grid, "node", (b.id,), "reserve_per_mwh", 0.0, resource=True)
+    return float((np.where(np.isnan(reserve), of_building, reserve) * b.withheld).sum()) / WH_PER_MWH
+
+
+def price_of_trading(b: Building) -> float:
+    """Market fees on the position; a dark building pays the default tariff instead of fees and prices."""
+    bought, sold = np.maximum(b.position, 0).sum(), np.maximum(-b.position, 0).sum()
+    if b.dark:
+        return float(bought * b.terms.default_import - sold * b.terms.default_export) / WH_PER_MWH
+    return float(bought * b.terms.fee_buy + sold * b.terms.fee_sell) / WH_PER_MWH
+
+
+def market_cost(m: Market) -> float:
+    """The exchange at its prices, minus the orders' welfare, unserved energy at the cap; currency."""
+    cost = float((m.of_zones("unserved_kwh") * m.terms.price_cap).sum())
+    for side, energy in (("import", m.of_zones("import_kwh")), ("export", -m.of_zones("export_kwh"))):
+        price = case_series(m.case("grid"), m.grid, "zone", m.zones, f"{side}_price_per_mwh", 0.0)
+        cost += float((price * energy).sum())
+    return cost / WH_PER_MWH - float(welfare(m.book).sum())
+
+
+def check_cost(b: Building, found: Findings) -> None:
+    """C20 for one building."""
+    stated, cost = number(b.answer, "cost", b.file("answer.json")), building_cost(b)
+    if not abs(stated - cost) <= RELATIVE * max(1.0, abs(cost)):
+        found.add("C20", b.file("answer.json"), "cost is not that of its schedule", stated, cost, name=b.id)
+
+
+def check_objective(run: Evidence, found: Findings) -> None:
+    """C20 for the city."""
+    stated = number(run.certificate, "objective", "certificate.json")
+    cost = sum(building_cost(b) for b in run.complete()) + market_cost(run.market)
+    if not abs(stated - cost) <= RELATIVE * max(1.0, abs(cost)):
+        found.add(
+            "C20", "certificate.json", "objective is not the cost of the schedule", stated, cost, name="objective"
+        )
+
+
+def check_gap(run: Evidence, found: Findings) -> None:
+    """C21."""
+    file, c = "certificate.json", run.certificate
+    if c.get("bound") is None:
+        raise MissingFileError("certificate.json states no bound")
+    objective, bound = number(c, "objective", file), number(c, "bound", file)
+    slack = RELATIVE * max(1.0, abs(objective))
+    if not bound <= objective + slack:
+        found.add("C21", file, "the bound is above the objective", bound, objective, name="bound")
+    gap = number(c, "gap_absolute", file)
+    if not abs(gap - max(0.0, objective - bound)) <= slack:
+        found.add("C21", file, "not objective minus bound", gap, objective - bound, name="gap_absolute")
+    stated = number(c, "gap_relative", file)
+    expected = gap / max(abs(objective), 1e-9)
+    if not abs(stated - expected) <= RELATIVE * max(1.0, abs(expected)):
+        found.add("C21", file, "not the gap over |objective|", stated, expected, name="gap_relative")
+
+
+def number(content: dict[str, Any], key: str, file: str) -> float:
+    """A finite number of a JSON object; anything else is damage."""
+    value = content.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise DamagedFileError(file, f"{key} is not a number: {str(value)[:40]}")
+    return float(value)

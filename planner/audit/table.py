@@ -1,0 +1,164 @@
+"""One table of a run folder as plain arrays, whatever of csv, csv.gz and parquet it is written in."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+Numbers = npt.NDArray[np.float64]
+Wh = npt.NDArray[np.int64]
+
+_TEXT_COLUMNS = """
+    node parent kind use label occupant priority metering_point tariff load plant battery vehicle appliance
+    generator contract zone start end earliest latest_end arrival departure profile profile_kw meter
+    meter_includes file format channel timezone part_of spot resource unit asset group side order_id
+    participant submitted_at exclusive_group parent_order_id line_id from_zone to_zone line account reason
+    indicative curtailable initially_on on dark seller buyer counterparty_kind feeders policy note divisible
+    component level direction basis days months from_time to_time all_or_nothing bundle listing building
+    buildings amount rent
+"""
+TEXT = frozenset(_TEXT_COLUMNS.split())
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+FORGOTTEN_WH = 1e-3  # how far a file's kWh may be from a whole Wh: decimal text, not arithmetic
+
+
+class MissingFileError(Exception):
+    """A file is not there: what needs it cannot be checked."""
+
+
+class DamagedFileError(Exception):
+    """A file is there and cannot be read as what it should be."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"{file}: {why}")
+        self.file, self.why = file, why
+
+
+class Table:
+    """Columns of one file; every accessor raises DamagedFileError where the column is not what it should be."""
+
+    def __init__(self, file: str, content: pa.Table) -> None:
+        self.file, self._content = file, content
+        self._codes: dict[str, tuple[npt.NDArray[np.int64], tuple[str, ...]]] = {}
+
+    def __len__(self) -> int:
+        return int(self._content.num_rows)
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        return frozenset(self._content.column_names)
+
+    def numbers(self, column: str, default: float = float("nan")) -> Numbers:
+        """Floats; a missing column or an empty cell is ``default``."""
+        if column not in self.columns:
+            return np.full(len(self), default)
+        try:
+            values = pc.fill_null(pc.cast(self._content[column], pa.float64()), default)
+        except pa.ArrowInvalid as error:
+            raise DamagedFileError(self.file, f"{column} is not a number: {error}") from None
+        return np.array(values.to_numpy(), dtype=float)
+
+    def wh(self, column: str) -> Wh:
+        """Whole Wh of a column in kWh; empty, infinite or broken energy is damage."""
+        self._demand(column)
+        exact = self.numbers(column) * 1000
+        if not np.isfinite(exact).all():
+            raise DamagedFileError(self.file, f"{column} has empty or infinite cells")
+        whole = np.rint(exact)
+        if (np.abs(exact - whole) > FORGOTTEN_WH).any():
+            row = int(np.argmax(np.abs(exact - whole)))
+            raise DamagedFileError(self.file, f"{column} in data row {row + 1} is not a whole Wh: {exact[row] / 1000}")
+        return whole.astype(np.int64)
+
+    def nano(self, column: str) -> Wh:
+        """Prices in whole nano-currency per Wh (0.001 currency per MWh); see ``wh``."""
+        return self.wh(column)
+
+    def text(self, column: str) -> tuple[str, ...]:
+        codes, values = self.codes(column)
+        return tuple(values[code] for code in codes)
+
+    def codes(self, column: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+        """(row -> code, code -> text); an empty cell is the text ''."""
+        if column not in self._codes:
+            self._codes[column] = self._encode(column)
+        return self._codes[column]
+
+    def _encode(self, column: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+        if column not in self.columns:
+            return np.zeros(len(self), dtype=np.int64), ("",)
+        cells = pa.concat_arrays(self._content[column].chunks) if len(self) else pa.array([], pa.string())
+        coded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
+        values = [_words(value) for value in coded.dictionary.to_pylist()]
+        codes = pc.fill_null(coded.indices.cast(pa.int64()), len(values)).to_numpy(zero_copy_only=False)
+        return np.array(codes, dtype=np.int64), (*values, "")
+
+    def flags(self, column: str, default: bool) -> npt.NDArray[np.bool_]:
+        """Booleans written as true/false or 1/0; an empty cell is ``default``."""
+        codes, values = self.codes(column)
+        known = [default if value == "" else value.lower() in ("true", "1", "1.0", "yes") for value in values]
+        return np.array(known, dtype=bool)[codes]
+
+    def instants(self) -> npt.NDArray[np.int64]:
+        """``start`` in seconds since 1970 UTC; a cell without one is -1."""
+        codes, values = self.codes("start")
+        return np.array([_seconds(self.file, value) for value in values], dtype=np.int64)[codes]
+
+    def _demand(self, column: str) -> None:
+        if column not in self.columns:
+            raise DamagedFileError(self.file, f"column {column} is missing")
+
+
+def read_table(root: Path, file: str) -> Table:
+    """The table ``file`` (a path below ``root`` without its ending)."""
+    for ending in ENDINGS:
+        path = root / f"{file}{ending}"
+        if path.is_file():
+            return Table(file + ending, _parse(path, file + ending))
+    raise MissingFileError(f"{file}{ENDINGS[0]} is missing")
+
+
+def _parse(path: Path, name: str) -> pa.Table:
+    try:
+        if path.suffix == ".parquet":
+            return pq.read_table(path, use_threads=False)
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        content = content.removeprefix(b"\xef\xbb\xbf")
+        header = content.split(b"\n", 1)[0].decode().strip().replace('"', "").split(",")
+        if len(set(header)) != len(header) or header == [""]:
+            raise DamagedFileError(name, "the header row is empty or repeats a column")
+        types = {column: pa.string() if column in TEXT or column[:2] == "x_" else pa.float64() for column in header}
+        options = pacsv.ConvertOptions(column_types=types, strings_can_be_null=False)
+        alone = pacsv.ReadOptions(use_threads=False)
+        return pacsv.read_csv(pa.BufferReader(content), alone, convert_options=options)
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+        raise DamagedFileError(name, f"cannot be read: {' '.join(str(error).split())[:160]}") from None
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
+
+
+def _seconds(file: str, text: str) -> int:
+    if not text:
+        return -1
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise DamagedFileError(file, f"start is not an instant: {text[:40]!r}") from None
+    if instant.tzinfo is None:
+        raise DamagedFileError(file, f"start has no offset: {text}")
+    return int(instant.timestamp())

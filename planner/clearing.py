@@ -1,0 +1,266 @@
+"""The day-ahead clear, end to end: a table of contents.
+
+    case -> meters, forecast -> city -> release groups -> answer (rounds, or one MILP) -> whole Wh -> settlement
+         -> run folder -> audit -> report
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from planner.answered import Answered
+from planner.case import Case
+from planner.cleared import Cleared
+from planner.closing import close, market_cost
+from planner.decentralised import clear_in_rounds
+from planner.forecast import Forecast, forecast
+from planner.gateway import LocalGateway
+from planner.groups import Group, GroupKind, release_groups
+from planner.ledger import Run, add_file, read_run, write_run
+from planner.meters import read_meters
+from planner.monolith import clear_in_one
+from planner.preparation import prepare
+from planner.problems import InvalidInput, Problem
+from planner.quantise import Floats
+from planner.schedule import Schedule, read_schedules
+from planner.security.policy import PRESETS, Policy
+from planner.settlement import settle
+from planner.settlement.opportunity import lost_opportunity
+from planner.validation import validate
+from planner_models.answer import AnsweringBuilding, Ladder
+from planner_models.marketplace import build_marketplace
+from planner_models.master import Master
+from planner_models.solve import Options
+from planner_models.words import City, Fees, Locality
+
+LOT_WH = 100
+Tell = Callable[[str], None]
+
+
+def clear(
+    case: Case,
+    out: Path | str | None = None,
+    *,
+    date: dt.date | str | None = None,
+    mode: str | None = None,
+    gap: float | None = None,
+    time_limit: float | None = None,
+    force: bool = False,
+    tell: Tell = lambda words: None,
+) -> Run:
+    """Clear one delivery day of ``case`` and return the audited run.
+
+    ``out`` is the run folder (a temporary one if left out).  ``date``, ``mode``, ``gap`` (relative) and
+    ``time_limit`` (seconds) win over the case's settings.  Raises InvalidInput with every problem at once.
+    """
+    began = time.perf_counter()
+    case = _asked(case, date, mode, gap, time_limit)
+    _refuse(validate(case))
+    tell("reading meters and forecasting")
+    tomorrow = _tomorrow(case)
+    city = prepare(case, tomorrow)
+    if case.settings.allocation.locality == "joint":
+        city = replace(city, fees=Fees())
+    policy = PRESETS[case.settings.privacy.preset]
+    groups = release_groups(city, policy)
+    clock = _Clock(began, case.settings.solver.time_limit_s)
+    tell(f"clearing {len(city.buildings)} buildings, {len(city.grid)} intervals")
+    desk = _Desk(case, city, policy, groups, clock)
+    answered = desk.answer()
+    dark = desk.dark_schedules()
+    cleared = close(city, desk.market, answered, groups, dark, _contract_prices(case, city), {})
+    cleared = replace(
+        cleared, certificate=_certificate(case, city, cleared, answered, clock), rounds=pd.DataFrame(answered.rounds)
+    )
+    tell("settling, writing, auditing")
+    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="planner-")) / "run"
+    write_run(folder, cleared, settle(cleared, case), case, city, groups=groups, force=force)
+    return _audited(folder)
+
+
+def _asked(
+    case: Case, date: dt.date | str | None, mode: str | None, gap: float | None, time_limit: float | None
+) -> Case:
+    if date is not None:
+        case = case.for_date(date)
+    wanted = {"mode": mode, "gap_relative": gap, "time_limit_s": time_limit}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return case.with_(solver=given) if given else case
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _tomorrow(case: Case) -> Forecast | None:
+    return forecast(case, read_meters(case)) if len(case.meters) else None
+
+
+@dataclass(frozen=True)
+class _Clock:
+    began: float
+    limit_s: float
+
+    def left(self) -> float:
+        return self.limit_s - (time.perf_counter() - self.began)
+
+    def spent(self) -> float:
+        return time.perf_counter() - self.began
+
+
+class _Desk:
+    """Models and gateways of one clear."""
+
+    def __init__(
+        self, case: Case, city: City, policy: Policy, groups: Sequence[Group], clock: _Clock
+    ) -> None:
+        self.case, self.city, self.policy, self.clock = case, city, policy, clock
+        self.options = Options(
+            gap=case.settings.solver.gap_relative, time_limit_s=max(clock.left(), 1.0), seed=case.settings.solver.seed
+        )
+        self.bright = [g for g in groups if g.kind is not GroupKind.DARK]
+        self.dark = [g for g in groups if g.kind is GroupKind.DARK]
+        lit = {b for g in self.bright for b in g.buildings}
+        self.market_city = replace(city, buildings=tuple(b for b in city.buildings if b.id in lit))
+        self.market = build_marketplace(self.market_city)
+        self.master = Master(self.market, [(g.zone, g.feeders) for g in self.bright], self.options)
+        houses = {b.id: b for b in city.buildings}
+        fast = replace(self.options, gap=self.options.gap / 4)
+        self.gateways = [
+            LocalGateway(
+                g,
+                tuple(houses[b] for b in g.buildings),
+                city.grid,
+                city.fees,
+                fast,
+                LOT_WH if policy.gated else 1,
+                commit_gap=fast.gap,
+                commit_time_s=max(1.0, clock.left() / (4 * max(1, len(lit)))),
+            )
+            for g in self.bright
+        ]
+
+    def answer(self) -> Answered:
+        settings = self.case.settings
+        locality = Locality(settings.allocation.locality)
+        tick = settings.market.price_tick_per_mwh
+        if settings.solver.mode == "monolith":
+            return clear_in_one(
+                self.market_city, self.master, self.gateways, self.options, locality, settings.market.pricing, tick
+            )
+        return clear_in_rounds(
+            self.master,
+            self.gateways,
+            settings.solver.gap_relative,
+            settings.privacy.max_rounds,
+            locality,
+            tick,
+            self.clock.left,
+            self.policy.gated,
+        )
+
+    def dark_schedules(self) -> dict[str, Schedule]:
+        """Groups that may not speak: default tariff, or no trade where a feeder above them is limited."""
+        city, tariff = self.city, self.case.settings.default_tariff
+        n = len(city.grid)
+        limited = {f.id for f in city.feeders}
+        out = {}
+        for group in self.dark:
+            (house,) = (b for b in city.buildings if b.id == group.buildings[0])
+            model = AnsweringBuilding(house, city.grid, Fees(), self.options)
+            bound = limited & set(house.feeders)
+            ladder = (
+                Ladder.closed(n)
+                if bound
+                else Ladder.tariff(np.full(n, tariff.import_per_mwh), np.full(n, tariff.export_per_mwh))
+            )
+            x = model.mip(ladder, self.options.gap, 60.0).x
+            out[house.id] = read_schedules(model.model, x, [house], city.grid, Fees())[0]
+        return out
+
+
+def _contract_prices(case: Case, city: City) -> dict[str, Floats]:
+    """Price of allocated energy per zone and interval: the contracts' mean, weighted by energy."""
+    from planner.timeseries import on_grid
+
+    supply = case.supply
+    if supply.empty:
+        return {}
+    out: dict[str, Floats] = {}
+    for zone, rows in supply.groupby("zone"):
+        energy = on_grid(rows, "contract", "energy_kwh", city.grid, fill=0.0)
+        price = on_grid(rows, "contract", "price_per_mwh", city.grid, fill=0.0)
+        total = np.sum([energy[k] for k in energy], axis=0)
+        paid = np.sum([energy[k] * price[k] for k in energy], axis=0)
+        out[str(zone)] = np.divide(paid, total, out=np.zeros_like(total), where=total > 0)
+    return out
+
+
+def _certificate(
+    case: Case, city: City, cleared: Cleared, answered: Answered, clock: _Clock
+) -> dict[str, Any]:
+    """What was decided and how good it provably is (contract 4)."""
+    trading = [b for b in cleared.buildings if not b.dark]
+    objective = sum(b.cost for b in trading) + market_cost(cleared, city)
+    bound = min(answered.bound, objective)
+    savings = answered.no_trade - objective
+    absolute = objective - bound
+    return {
+        "status": answered.status,
+        "mode": case.settings.solver.mode,
+        "information": answered.information,
+        "answer_from": answered.answer_from,
+        "objective": objective,
+        "bound": bound,
+        "gap_absolute": absolute,
+        "gap_relative": absolute / max(abs(objective), 1e-9),
+        "savings": savings,
+        "gap_of_savings": absolute / savings if savings > 0 else None,
+        "dark_cost": sum(b.cost for b in cleared.buildings if b.dark),
+        "pricing": case.settings.market.pricing,
+        "converged": answered.prices.converged,
+        "rounds": len({r["round"] for r in answered.rounds}),
+        "pieces": list(answered.pieces) or [_one_piece(cleared, answered, absolute, objective)],
+        "lost_opportunity_cost": lost_opportunity(
+            cleared, city, case.orders, {f.id: answered.prices.feeder[i] for i, f in enumerate(city.feeders)}
+        ),
+        "silent": list(answered.refrained),
+        "wall_s": round(clock.spent(), 3),
+        "build_s": round(answered.build_s, 3),
+        "solver_s": round(answered.solver_s, 3),
+        "closed_form_s": 0.0,
+        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "seed": case.settings.solver.seed,
+        "versions": _versions(),
+    }
+
+
+def _one_piece(cleared: Cleared, answered: Answered, absolute: float, objective: float) -> Mapping[str, Any]:
+    gap = absolute / max(abs(objective), 1e-9)
+    return {"first_interval": 1, "last_interval": len(cleared.starts), "status": answered.status, "gap": gap}
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    names = ("allotment", "pyomo", "highspy", "pandas", "numpy", "clarabel", "cryptography")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _audited(folder: Path) -> Run:
+    from planner.audit import audit
+
+    add_file(folder, "audit.json", audit(folder).to_json())
+    return read_run(folder)

@@ -1,0 +1,244 @@
+"""The rounds between gateways and the marketplace (formulation 3): no I/O, no clock of its own.
+
+Slices of the market first, so that answers are interior; prices by a level bundle, each round a proven bound;
+then commitments near the blended answers.  What the marketplace uses is answers and commitments, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from planner.gateway import MICRO, Commitment, Gateway, Reply
+from planner.quantise import Floats
+from planner_models.answer import STEPS, Ladder
+from planner_models.master import Blend, Column, Master, market_positions, supply_curve
+from planner_models.solve import Solution, SolveError
+
+SLICE_ROUNDS = 3
+LEVEL = 0.5
+AWAY_PER_MWH = 50.0
+_VAST_KWH = 1e9
+_FORBIDDING_PER_MWH = 1e5
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When to stop: relative gap asked, rounds allowed, lot of an answer in Wh, seconds left (None: no limit)."""
+
+    gap: float
+    max_rounds: int
+    lot_wh: int
+    seconds_left: Callable[[], float]
+    sum_bounds: bool
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Round:
+    """One line of the round log."""
+
+    number: int
+    kind: str
+    prices: dict[int, Floats]
+    replies: dict[int, Reply]
+    bound: float
+    value: float
+
+
+@dataclass
+class Agreement:
+    """What the rounds ended with.  Costs in currency; ``multipliers`` belong to the market's rows."""
+
+    multipliers: Floats
+    bound: float
+    value: float
+    no_trade: float
+    commitments: list[Commitment]
+    dispatch: Solution
+    rounds: list[Round] = field(default_factory=list)
+    refrained: list[str] = field(default_factory=list)
+
+    @property
+    def cost(self) -> float:
+        return sum(c.cost_micro for c in self.commitments) / MICRO + self.dispatch.objective
+
+
+def coordinate(master: Master, gateways: Sequence[Gateway], rules: Rules) -> Agreement:
+    """Run the rounds to an agreement; gateways are asked in order, answers are used in order."""
+    talk = _Talk(master, gateways, rules)
+    no_trade = talk.ask_alone()
+    if rules.strict:
+        for gateway in gateways:
+            gateway.hold()
+    for _ in range(SLICE_ROUNDS):
+        if talk.may_go_on():
+            talk.ask_slice()
+    blend = master.blend()
+    talk.ask_price(master.clip(blend.multipliers))
+    while talk.may_go_on() and talk.best_bound < (blend := master.blend()).value - rules.gap / 4 * abs(blend.value):
+        talk.ask_price(talk.next_multipliers(blend))
+    blend = master.blend()
+    commitments, dispatch, refrained = talk.commit(blend)
+    return Agreement(
+        talk.best, talk.best_bound, blend.value, no_trade, commitments, dispatch, talk.rounds, refrained
+    )
+
+
+class _Talk:
+    """The state of the rounds."""
+
+    def __init__(self, master: Master, gateways: Sequence[Gateway], rules: Rules) -> None:
+        self.master, self.gateways, self.rules = master, gateways, rules
+        self.rounds: list[Round] = []
+        self.best_bound, self.best = -np.inf, np.zeros(len(master.market.row_lower))
+        self.positions = [np.zeros(master.market.n) for _ in gateways]
+
+    @property
+    def number(self) -> int:
+        return len(self.rounds)
+
+    def may_go_on(self) -> bool:
+        return self.number < self.rules.max_rounds and self.rules.seconds_left() > 0
+
+    def ask_alone(self) -> float:
+        replies = {g: gateway.alone(self.number) for g, gateway in enumerate(self.gateways)}
+        self._take("alone", {}, replies, -np.inf)
+        market = self.master.dispatch(self.positions, self.rules.seconds_left(), 1e-6)
+        return sum(r.cost_micro for r in replies.values()) / MICRO + market.objective
+
+    def ask_slice(self) -> None:
+        ladders = {g: self._slice(g) for g in range(len(self.gateways))}
+        replies = {g: self.gateways[g].slice(self.number, ladder) for g, ladder in ladders.items()}
+        self._take("slice", {}, replies, -np.inf)
+
+    def ask_price(self, multipliers: Floats) -> float:
+        """Every group answers its node price; the answers prove a bound."""
+        prices = {g: self.master.node_price(multipliers, g) for g in range(len(self.gateways))}
+        replies = {g: self.gateways[g].price(self.number, price) for g, price in prices.items()}
+        bound = self._proven(multipliers, prices, replies)
+        if bound > self.best_bound:
+            self.best_bound, self.best = bound, multipliers
+        self._take("price", prices, replies, bound)
+        return bound
+
+    def _proven(self, multipliers: Floats, prices: dict[int, Floats], replies: dict[int, Reply]) -> float:
+        """L(y).  Where bounds may not be summed, each is read off the answer, less what rounding to lots hides."""
+        lot = self.rules.lot_wh / 1000
+        total = self.master.market_value(multipliers)
+        for g, reply in replies.items():
+            if self.rules.sum_bounds and reply.bound_micro is not None:
+                total += reply.bound_micro / MICRO
+            else:
+                priced = float(prices[g] @ reply.lots) * lot / 1000
+                total += reply.cost_micro / MICRO + priced - float(np.abs(prices[g]).sum()) * lot / 2000 - 1 / MICRO
+        return total
+
+    def _take(self, kind: str, prices: dict[int, Floats], replies: dict[int, Reply], bound: float) -> None:
+        lot = self.rules.lot_wh / 1000
+        for g, reply in replies.items():
+            self.positions[g] = reply.lots * lot
+            self.master.columns.append(Column(g, reply.lots * lot, reply.cost_micro / MICRO, reply.round))
+        self.rounds.append(Round(self.number, kind, prices, replies, bound, np.nan))
+
+    def next_multipliers(self, blend: Blend) -> Floats:
+        """Level step; the master's own multipliers where the level is out of reach of the solver."""
+        level = self.best_bound + LEVEL * (blend.value - self.best_bound)
+        found = self.master.level_step(self.best, level)
+        return self.master.clip(blend.multipliers) if found is None else found
+
+    def _slice(self, g: int) -> Ladder:
+        """The group's share of its zone's steps, laid around its own position."""
+        zone = self.master.sites[g][0]
+        inside = [i for i, (z, _) in enumerate(self.master.sites) if z == zone]
+        share = 1 / len(inside)
+        current = market_positions(self.master, self.positions, zone)
+        return slice_ladder(self.master, zone, current, self.positions[g], share)
+
+    def commit(self, blend: Blend) -> tuple[list[Commitment], Solution, list[str]]:
+        """One group after another commits against the market's own steps, all others standing where they are."""
+        weights: list[dict[int, float]] = [{} for _ in self.gateways]
+        for column, weight in zip(self.master.columns, blend.weights, strict=True):
+            if weight > 1e-9:
+                weights[column.group][column.round] = weight
+        for g, column_weights in enumerate(weights):
+            known = {c.round: c.position_kwh for c in self.master.columns if c.group == g}
+            self.positions[g] = np.sum([w * known[k] for k, w in column_weights.items()], axis=0)
+        commitments = []
+        for g, gateway in enumerate(self.gateways):
+            made = gateway.commit(weights[g], self._standing(g))
+            self.positions[g] = made.position_wh / 1000
+            commitments.append(made)
+        return self._dispatch(commitments)
+
+    def _standing(self, g: int) -> Ladder:
+        """What the group's next kWh costs the city: its zone's steps, its node's surcharge, its feeders' room."""
+        zone = self.master.sites[g][0]
+        node = self.master.node_price(self.best, g)
+        if not any(e.zone == zone for e in self.master.market.city.exchanges):
+            return Ladder.target(self.positions[g], node, np.full(len(node), AWAY_PER_MWH))
+        current = market_positions(self.master, self.positions, zone)
+        ladder = slice_ladder(self.master, zone, current, self.positions[g], 1.0)
+        surcharge = node - self.master.zone_price(self.best, zone)
+        return within(replace(ladder, price=ladder.price + surcharge), *self.master.room(self.positions, g))
+
+    def _dispatch(self, commitments: list[Commitment]) -> tuple[list[Commitment], Solution, list[str]]:
+        refrained: list[str] = []
+        while True:
+            found = self.master.dispatch([c.position_wh / 1000 for c in commitments], 60.0, 1e-6)
+            if found.has_answer:
+                return commitments, found, refrained
+            loudest = max(
+                (g for g in range(len(commitments)) if self.gateways[g].group.id not in refrained),
+                key=lambda g: (int(np.abs(commitments[g].position_wh).max()), -g),
+                default=None,
+            )
+            if loudest is None:
+                raise SolveError("no dispatch without any trade: the case breaks a feeder limit by itself")
+            refrained.append(self.gateways[loudest].group.id)
+            commitments[loudest] = self.gateways[loudest].refrain()
+
+
+def slice_ladder(master: Master, zone: str, current: Floats, own: Floats, share: float) -> Ladder:
+    """The zone's steps around its current net position, scaled by ``share`` and moved to the group's own.
+
+    ``current`` and ``own`` in kWh per interval.  Steps are sorted by price interval by interval; where a step
+    ends, all cheaper sellers deliver and all dearer buyers are served.
+    """
+    steps = supply_curve(master.market, zone)[: STEPS - 2]
+    price = np.stack([p for p, _, _ in steps])
+    quantity = np.stack([q for _, q, _ in steps])
+    sells = np.stack([np.full(len(own), s) for _, _, s in steps])
+    order = np.argsort(price, axis=0, kind="stable")
+    price, quantity, sells = (np.take_along_axis(a, order, axis=0) for a in (price, quantity, sells))
+    quantity = np.minimum(quantity, _VAST_KWH)
+    offered = np.cumsum(np.where(sells, quantity, 0), axis=0)
+    wanted = np.where(sells, 0, quantity)
+    still = wanted.sum(axis=0) - np.cumsum(wanted, axis=0)
+    ends = offered - still
+    begins = np.vstack([-wanted.sum(axis=0)[None, :], ends[:-1]])
+    begins, ends = (_seen((edge - current) * share, share) for edge in (begins, ends))
+    return Ladder(own, price, begins, ends)
+
+
+def within(ladder: Ladder, down: Floats, up: Floats) -> Ladder:
+    """Beyond the room that the feeders leave (kWh, down and up), every kWh costs more than any order pays."""
+    if not (np.isfinite(down).any() or np.isfinite(up).any()):
+        return ladder
+    low, high = -np.maximum(down, 0)[None, :], np.maximum(up, 0)[None, :]
+    beyond = np.full_like(low, np.inf)
+    begins, ends = np.clip(ladder.begins, low, high), np.clip(ladder.ends, low, high)
+    return Ladder(
+        ladder.base,
+        np.vstack([np.full_like(low, -_FORBIDDING_PER_MWH), ladder.price, np.full_like(low, _FORBIDDING_PER_MWH)]),
+        np.vstack([-beyond, begins, high]),
+        np.vstack([low, ends, beyond]),
+    )
+
+
+def _seen(edges: Floats, share: float) -> Floats:
+    """Edges in kWh, infinite where they are only a stand-in for unlimited."""
+    far = _VAST_KWH * share / 2
+    return np.where(edges > far, np.inf, np.where(edges < -far, -np.inf, edges))

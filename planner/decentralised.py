@@ -1,0 +1,94 @@
+"""Mode decentralised: gateways answer, the marketplace finds prices, bound and dispatch (formulation 3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from planner.answered import Answered
+from planner.coordination import Agreement, Rules, coordinate
+from planner.gateway import MICRO, LocalGateway, solver_seconds
+from planner.publication import from_multipliers, multipliers_of
+from planner_models.master import Master
+from planner_models.words import Locality
+
+BOUNDS_NEEDED = 5
+
+
+def clear_in_rounds(
+    master: Master,
+    gateways: Sequence[LocalGateway],
+    gap: float,
+    max_rounds: int,
+    locality: Locality,
+    tick: float,
+    seconds_left: Callable[[], float],
+    gated: bool,
+) -> Answered:
+    """Rounds, commitments, dispatch; then one more question, at the published prices, for the identity."""
+    began = time.perf_counter()
+    rules = Rules(
+        gap=gap,
+        max_rounds=max_rounds,
+        lot_wh=gateways[0].lot_wh if gateways else 1,
+        seconds_left=seconds_left,
+        sum_bounds=not gated or len(gateways) >= BOUNDS_NEEDED,
+        strict=locality is Locality.STRICT,
+    )
+    agreed = coordinate(master, gateways, rules)
+    closeness = (agreed.value - agreed.bound) / max(1.0, abs(agreed.value))
+    prices = from_multipliers(master.market, agreed.multipliers, tick, converged=closeness <= gap)
+    y = multipliers_of(master.market, prices)
+    proven = _bounds(master, gateways, y)
+    bound = max(agreed.bound, sum(proven.values()) + master.market_value(y))
+    return Answered(
+        schedules={s.building.id: s for g in gateways for s in g.schedules},
+        without_trade={s.building.id: s for g in gateways for s in g.without_trade},
+        market_x=agreed.dispatch.x,
+        prices=prices,
+        bound=bound,
+        no_trade=agreed.no_trade,
+        proven=proven,
+        status="optimal" if closeness <= gap else "stopped",
+        answer_from="rounds",
+        information="aggregates",
+        rounds=tuple(_log(master, agreed, gateways)),
+        refrained=tuple(agreed.refrained),
+        solver_s=solver_seconds(gateways) + agreed.dispatch.seconds,
+        build_s=time.perf_counter() - began,
+    )
+
+
+def _bounds(master: Master, gateways: Sequence[LocalGateway], y: np.ndarray) -> dict[str, float]:
+    """v_b of every building at its published node price; each stays in its building's folder."""
+    proven: dict[str, float] = {}
+    for g, gateway in enumerate(gateways):
+        for building, bound in zip(gateway.buildings, gateway.bounds_at(master.node_price(y, g)), strict=True):
+            proven[building.id] = bound
+    return proven
+
+
+def _log(master: Master, agreed: Agreement, gateways: Sequence[LocalGateway]) -> list[Mapping[str, Any]]:
+    """Rows of market/rounds.csv: what was asked, what was said, what was proven."""
+    lot = gateways[0].lot_wh / 1000 if gateways else 0.001
+    rows: list[Mapping[str, Any]] = []
+    for item in agreed.rounds:
+        for g, reply in item.replies.items():
+            price = item.prices.get(g)
+            for t, lots in enumerate(reply.lots):
+                rows.append(
+                    {
+                        "round": item.number,
+                        "kind": item.kind,
+                        "group": gateways[g].group.id,
+                        "interval": t + 1,
+                        "price_per_mwh": None if price is None else round(float(price[t]), 6),
+                        "position_kwh": round(int(lots) * lot, 3),
+                        "cost": reply.cost_micro / MICRO,
+                        "bound": None if not np.isfinite(item.bound) else item.bound,
+                    }
+                )
+    return rows

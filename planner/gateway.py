@@ -1,0 +1,174 @@
+"""A gateway: the only part that knows a group's units, and the little it says about them.
+
+It answers the marketplace's questions with the group's position and cost, in lots, and commits to a schedule at
+the end.  A cohort's gateway sums its buildings' answers before anything is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from planner.groups import Group
+from planner.quantise import Floats, Ints
+from planner.schedule import Schedule, read_schedules
+from planner_models.answer import Answer, AnsweringBuilding, Ladder
+from planner_models.solve import Options
+from planner_models.words import Building, Fees, IntervalGrid
+
+MICRO = 1_000_000
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a group says in one round: position in lots per interval, cost in micro-currency.
+
+    ``bound_micro`` is a proven lower bound of ``cost + price . position`` at the price asked; it is summed over
+    groups before anybody outside sees it.  None where the question was not a price.
+    """
+
+    round: int
+    lots: Ints
+    cost_micro: int
+    bound_micro: int | None
+
+
+@dataclass(frozen=True)
+class Commitment:
+    """A group's final position, whole Wh per interval, and its cost in micro-currency."""
+
+    position_wh: Ints
+    cost_micro: int
+
+
+class Gateway(Protocol):
+    """What the marketplace may ask a group.  Prices in currency per MWh, positions in kWh, all per interval."""
+
+    group: Group
+
+    def alone(self, round: int) -> Reply: ...
+
+    def hold(self) -> None: ...
+
+    def slice(self, round: int, ladder: Ladder) -> Reply: ...
+
+    def price(self, round: int, price: Floats) -> Reply: ...
+
+    def commit(self, weights: dict[int, float], ladder: Ladder) -> Commitment: ...
+
+    def refrain(self) -> Commitment: ...
+
+
+@dataclass
+class LocalGateway:
+    """A gateway in this process, over the buildings of one group.
+
+    ``lot_wh``: positions in answers are whole lots.  ``share`` of each building in the group cuts a slice.
+    """
+
+    group: Group
+    buildings: tuple[Building, ...]
+    grid: IntervalGrid
+    fees: Fees
+    options: Options
+    lot_wh: int
+    commit_gap: float = 1e-4
+    commit_time_s: float = 60.0
+    answered: dict[int, list[Answer]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.models = [AnsweringBuilding(b, self.grid, self.fees, self.options) for b in self.buildings]
+        weight = np.array([max(sum(b.allocation_kwh), 1e-9) for b in self.buildings])
+        self.shares = weight / weight.sum()
+        self.schedules: list[Schedule] = []
+        self.without_trade: list[Schedule] = []
+        self.solver_seconds = 0.0
+
+    def alone(self, round: int) -> Reply:
+        """No trade: always possible, computed first."""
+        closed = Ladder.closed(len(self.grid))
+        self.without_trade = [self._whole(m, closed) for m in self.models]
+        self.alone_x = [m.last_x for m in self.models]
+        self.schedules = self.without_trade
+        cost = sum(s.cost for s in self.without_trade)
+        zero = np.zeros(len(self.grid))
+        self.answered[round] = [Answer(zero, s.cost, s.cost, -np.inf, zero, zero) for s in self.without_trade]
+        return Reply(round, np.zeros(len(self.grid), dtype=np.int64), _micro(cost), None)
+
+    def hold(self) -> None:
+        """Strict locality: what was served and traded without the marketplace stands from now on."""
+        for model, x in zip(self.models, self.alone_x, strict=True):
+            model.hold(x)
+
+    def alone_answers(self) -> list[tuple[AnsweringBuilding, Floats]]:
+        """Every building's model and its values without trade."""
+        return list(zip(self.models, self.alone_x, strict=True))
+
+    def slice(self, round: int, ladder: Ladder) -> Reply:
+        """Answer a share of the market's own steps."""
+        answers = [m.lp(ladder.scaled(share)) for m, share in zip(self.models, self.shares, strict=True)]
+        return self._reply(round, answers, None)
+
+    def price(self, round: int, price: Floats) -> Reply:
+        """Answer a flat price per interval; the bound is the relaxation's value, proven."""
+        answers = [m.lp(Ladder.flat(price)) for m in self.models]
+        return self._reply(round, answers, sum(a.bound for a in answers))
+
+    def commit(self, weights: dict[int, float], ladder: Ladder) -> Commitment:
+        """Schedules in whole runs, from the blend of own answers that the marketplace weighed.
+
+        ``ladder`` starts at the group's blended position; building after building climbs what is left of it.
+        """
+        self.schedules = []
+        moved = np.zeros(len(self.grid))
+        for i, model in enumerate(self.models):
+            target = np.sum([w * self.answered[k][i].position_kwh for k, w in weights.items()], axis=0)
+            schedule = self._whole(model, ladder.around(target, moved))
+            moved += schedule.position_wh / 1000 - target
+            self.schedules.append(schedule)
+        return self.stand()
+
+    def refrain(self) -> Commitment:
+        """Fall back on no trade."""
+        self.schedules = self.without_trade
+        return self.stand()
+
+    def stand(self) -> Commitment:
+        """The commitment of the current schedules."""
+        position = np.sum([s.position_wh for s in self.schedules], axis=0)
+        return Commitment(position, _micro(sum(s.cost for s in self.schedules)))
+
+    def bounds_at(self, price: Floats) -> list[float]:
+        """v_b of every building at ``price``: known inside the building only."""
+        return [m.lp(Ladder.flat(price)).bound for m in self.models]
+
+    def _whole(self, model: AnsweringBuilding, ladder: Ladder) -> Schedule:
+        schedule = self._solve(model, ladder)
+        if schedule.overlaps and not model.exclusive:
+            model.make_exclusive()
+            schedule = self._solve(model, ladder)
+        return schedule
+
+    def _solve(self, model: AnsweringBuilding, ladder: Ladder) -> Schedule:
+        answer = model.mip(ladder, self.commit_gap, self.commit_time_s)
+        model.last_x = answer.x
+        return read_schedules(model.model, answer.x, [model.building], self.grid, self.fees)[0]
+
+    def _reply(self, round: int, answers: list[Answer], bound: float | None) -> Reply:
+        self.answered[round] = answers
+        position = np.sum([a.position_kwh for a in answers], axis=0)
+        lots = np.rint(position * 1000 / self.lot_wh).astype(np.int64)
+        cost = _micro(sum(a.cost for a in answers))
+        return Reply(round, lots, cost, None if bound is None else int(np.floor(bound * MICRO)))
+
+
+def _micro(cost: float) -> int:
+    return int(np.rint(cost * MICRO))
+
+
+def solver_seconds(gateways: Sequence[LocalGateway]) -> float:
+    """Time spent inside HiGHS by the gateways of this process, seconds."""
+    return sum(m.solver.seconds for g in gateways for m in g.models)

@@ -1,0 +1,64 @@
+"""The run folder: the only place that writes one, and the value that reads one back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from planner_models.words import City
+
+from planner.cleared import Cleared
+from planner.ledger.building_tables import PRIVATE, write_building
+from planner.ledger.case_folders import write_building_case, write_market_case
+from planner.ledger.certificate import certificate, output_sha256
+from planner.ledger.documents import write_json
+from planner.ledger.folder import add_file, open_partial, publish
+from planner.ledger.market_tables import write_market
+from planner.ledger.run import Run, read_run, read_table
+from planner.ledger.tables import Clock
+from planner.settlement import Settled
+
+__all__ = ["Run", "add_file", "open_partial", "output_sha256", "publish", "read_run", "read_table", "write_run"]
+
+
+def write_run(
+    out: Path,
+    cleared: Cleared,
+    settled: Settled,
+    case: Any,
+    city: City,
+    *,
+    envelopes: Mapping[str, Sequence[bytes]] | None = None,
+    privacy: Mapping[str, Any] | None = None,
+    groups: Iterable[Any] = (),
+    offers: pd.DataFrame | None = None,
+    force: bool = False,
+) -> Path:
+    """Write the whole run folder and give its path.
+
+    ``envelopes`` holds each group's signed envelopes as sent, ``groups`` the release groups (id, kind, feeders) where
+    known, ``offers`` rows for market/offers.csv beside electricity's.  Raises InvalidInput if ``out`` is taken;
+    ``force`` replaces a run, and only a run.
+    """
+    partial = open_partial(out, force=force)
+    clock = Clock(cleared.starts, case.settings.timezone)
+    write_market(partial / "market", cleared, settled, groups, offers, clock)
+    write_market_case(partial / "market" / "case", case, city, cleared)
+    (partial / "buildings").mkdir(mode=PRIVATE)
+    for building in sorted(cleared.buildings, key=lambda b: b.building):
+        root = partial / "buildings" / building.building
+        write_building(root, building, cleared, settled.buildings[building.building], clock)
+        write_building_case(root / "case", case, city, cleared, building)
+    _write_outbox(partial / "outbox", envelopes or {})
+    write_json(partial / "privacy.json", privacy or {})
+    write_json(partial / "certificate.json", certificate(partial, cleared, case, settled.totals))
+    return publish(partial, out, force=force)
+
+
+def _write_outbox(root: Path, envelopes: Mapping[str, Sequence[bytes]]) -> None:
+    """One file per group, one envelope a line, in the order in which they were sent."""
+    root.mkdir()
+    for group in sorted(envelopes):
+        (root / f"{group}.jsonl").write_bytes(b"".join(line.rstrip(b"\n") + b"\n" for line in envelopes[group]))

@@ -1,0 +1,89 @@
+"""A run folder appears whole or not at all: it is written as RUN.partial and renamed when everything is on disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from planner.problems import InvalidInput, Problem
+
+MARKER = ".allotment"
+CERTIFICATE = "certificate.json"
+
+
+def open_partial(run: Path, *, force: bool = False) -> Path:
+    """An empty RUN.partial to write into.  Raises InvalidInput where that would touch what is not ours to touch."""
+    _refuse_taken(run, force)
+    partial = run.with_name(run.name + ".partial")
+    if partial.exists():
+        if not (partial / MARKER).exists() and any(partial.iterdir()):
+            raise _invalid(
+                partial, "is in the way and was not begun by planner", "move it, or use -o with another folder"
+            )
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+    (partial / MARKER).write_text("an unfinished run; planner may replace it\n", encoding="utf-8")
+    return partial
+
+
+def publish(partial: Path, run: Path, *, force: bool = False) -> Path:
+    """Make ``partial`` the run folder, in one rename after everything has reached the disk."""
+    _refuse_taken(run, force)
+    (partial / MARKER).unlink()
+    _sync(partial)
+    replaced = run.with_name(run.name + ".replaced")
+    if run.exists():
+        shutil.rmtree(replaced, ignore_errors=True)
+        run.rename(replaced)
+    partial.rename(run)
+    _sync_folder(run.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
+    return run
+
+
+def add_file(run: Path, name: str, content: str | bytes) -> Path:
+    """Put one more file (an audit, a report) into a finished run, whole or not at all."""
+    path = run / name
+    fresh = path.with_name(path.name + ".partial")
+    fresh.write_bytes(content.encode() if isinstance(content, str) else content)
+    _sync_file(fresh)
+    fresh.replace(path)
+    _sync_folder(run)
+    return path
+
+
+def _refuse_taken(run: Path, force: bool) -> None:
+    if not run.exists():
+        return
+    if not run.is_dir():
+        raise _invalid(run, "is a file", "use -o with another folder")
+    if any(run.iterdir()) and not (force and (run / CERTIFICATE).exists()):
+        hint = "use -o with another folder, or --force to replace it"
+        raise _invalid(run, "is not empty", hint if (run / CERTIFICATE).exists() else "use -o with another folder")
+
+
+def _invalid(path: Path, what: str, hint: str) -> InvalidInput:
+    return InvalidInput([Problem(path.name, 0, what, hint=hint)])
+
+
+def _sync(root: Path) -> None:
+    for folder, _, files in os.walk(root):
+        for name in files:
+            _sync_file(Path(folder, name))
+        _sync_folder(Path(folder))
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,87 @@
+"""Whose rows a file's rows are: what meters.csv says about a file, applied to what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from planner.meters import table
+from planner.meters.reader import Options, Rows
+from planner.meters.report import mask
+from planner.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Rows of meters.csv that read one file in one way; ``meters`` are pairs of id and channel (or nothing)."""
+
+    file: str
+    format: str | None
+    options: Options
+    meters: tuple[tuple[str, str | None], ...]
+
+
+def requests(entries: pd.DataFrame, case_timezone: str) -> Iterator[Request]:
+    """One request per way in which meters.csv wants a file read."""
+    ways: dict[tuple[str | None, str | None], list[tuple[str, str | None]]] = {}
+    for row in entries.to_dict("records"):
+        key = (_said(row.get("format")), _said(row.get("timezone")))
+        ways.setdefault(key, []).append((str(row["meter"]), _said(row.get("channel"))))
+    file = str(entries["file"].iloc[0])
+    for (kind, zone), meters in sorted(ways.items(), key=str):
+        origin = "meters.csv" if zone and zone != case_timezone else "case"
+        only = {channel for _, channel in meters}
+        channel = next(iter(only)) if len(only) == 1 else None
+        options = Options(zone or case_timezone, "option" if origin == "meters.csv" else "case", channel)
+        yield Request(file, kind, options, tuple(meters))
+
+
+def format_options(text: str | None) -> tuple[str | None, dict[str, str]]:
+    """``name:option=value:option=value`` taken apart; ``detected`` and nothing mean detection."""
+    if not text or text == "detected":
+        return None, {}
+    name, *pairs = text.split(":")
+    return name or None, {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def pick(rows: Rows, wanted: Request) -> tuple[Rows, list[Problem]]:
+    """The rows of the wanted meters under their ids in the case, and what could not be told apart."""
+    if rows.frame.empty:
+        return rows, []
+    inside = sorted(str(m) for m in rows.frame["meter"].cat.remove_unused_categories().cat.categories)
+    ids = sorted({meter for meter, _ in wanted.meters})
+    named = [meter for meter in ids if meter in inside]
+    parts: list[pd.DataFrame] = []
+    problems: list[Problem] = []
+    for meter, channel in wanted.meters:
+        source = meter if meter in inside else inside[0] if len(inside) == 1 and not named else None
+        if source is None:
+            shown = ", ".join(mask(other) for other in inside[:5]) + (", ..." if len(inside) > 5 else "")
+            hint = f"{mask(meter)} is not among its {len(inside)} meters; name the meter as the file does"
+            problems.append(Problem(rows.report.file, 0, "holds other meters", shown, hint))
+            continue
+        part, problem = _channel(rows.frame[rows.frame["meter"] == source], meter, channel, rows.report.file)
+        parts.append(part)
+        problems += [problem] if problem else []
+    note = f"{len(inside) - len(named)} other meters left out" if named and len(inside) > len(named) else ""
+    report = replace(rows.report, notes=(*rows.report.notes, note)) if note else rows.report
+    return replace(rows, frame=table.concat(parts), report=report), problems
+
+
+def _channel(frame: pd.DataFrame, meter: str, channel: str | None, file: str) -> tuple[pd.DataFrame, Problem | None]:
+    """Rows of one meter under its id; a channel picks one, or gives its name to the only one there is."""
+    found = sorted(str(c) for c in frame["channel"].cat.remove_unused_categories().cat.categories)
+    if channel and channel in found:
+        frame = frame[frame["channel"] == channel]
+    elif channel and len(found) == 1 and found[0] != "net":
+        frame = frame.assign(channel=pd.Categorical([channel] * len(frame), categories=list(table.CHANNELS)))
+    elif channel:
+        hint = f"the file has {', '.join(found)} of it"
+        return frame.iloc[:0], Problem(file, 0, f"has no channel {channel} of meter {mask(meter)}", "", hint)
+    return frame.assign(meter=pd.Categorical([meter] * len(frame))), None
+
+
+def _said(value: object) -> str | None:
+    return None if value is None or pd.isna(value) or not str(value).strip() else str(value).strip()  # type: ignore[call-overload]

@@ -1,0 +1,156 @@
+"""Gaps, duplicates, overlaps, estimates and clock-change days: counted, reported, never filled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from planner.meters import clock, table
+from planner.meters.reader import Rows, several
+from planner.meters.report import ClockChange, FileReport, Finding, examples, mask
+from planner.problems import Problem
+
+DAY = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Rows without duplicates, the completed report, and the readings that contradict each other."""
+
+    frame: pd.DataFrame
+    report: FileReport
+    problems: tuple[Problem, ...]
+
+
+def check(rows: Rows, zone_name: str | None = None) -> Checked:
+    """Complete a reader's report; ``zone_name`` is the local clock for clock-change days."""
+    single, duplicates, problems = unique(rows.frame, rows.report.file)
+    keyed = table.ordered(single)
+    frame = keyed.frame
+    rejected = {problem.line for problem in (*rows.problems, *problems) if problem.line}
+    report = replace(
+        rows.report,
+        rows_used=len(frame),
+        rows_rejected=max(rows.report.rows_rejected, rows.report.rows_read - len(rows.frame) + _conflicts(duplicates)),
+        rejected_lines=tuple(sorted(rejected)),
+        minutes=tuple(int(m) for m in np.unique(frame["minutes"])),
+        meters=tuple(sorted(str(m) for m in frame["meter"].cat.remove_unused_categories().cat.categories)),
+        channels=tuple(str(c) for c, n in frame["channel"].value_counts(sort=False).items() if n),
+        quality=tuple((str(q), int(n)) for q, n in frame["quality"].value_counts(sort=False).items() if n),
+        findings=(*rows.report.findings, *duplicates, *_series_findings(keyed)),
+        clock_changes=tuple(_clock_changes(keyed, zone_name or rows.report.timezone, rows.rules)),
+    )
+    return Checked(frame, report, tuple(problems))
+
+
+def unique(frame: pd.DataFrame, file: str) -> tuple[pd.DataFrame, tuple[Finding, ...], list[Problem]]:
+    """One row an instant and series.
+
+    Equal readings are kept once, a missing one gives way to a number; readings that contradict each
+    other are all taken out and become problems.
+    """
+    keyed = table.ordered(frame)
+    same = (np.diff(keyed.series) == 0) & (np.diff(keyed.start_s) == 0)
+    if not same.any():
+        return keyed.frame, (), []
+    twice = np.zeros(len(frame), dtype=bool)
+    twice[1:] |= same
+    twice[:-1] |= same
+    group = np.cumsum(~np.concatenate([[False], same]))[twice]
+    keep, kinds = _survivors(keyed.frame[twice], group)
+    alike = keyed.frame[twice].assign(kind=kinds)
+    findings = tuple(_counted(alike[~keep]))
+    clash = alike[kinds == "conflicting_duplicate"]
+    firsts = clash[~pd.Series(group[kinds == "conflicting_duplicate"], index=clash.index).duplicated()]
+    told = [
+        f"{mask(str(m))} {c} {s:%Y-%m-%dT%H:%MZ}"
+        for m, c, s in zip(firsts["meter"], firsts["channel"], firsts["start"], strict=True)
+    ]
+    hint = "keep one of the readings"
+    problems = several(file, firsts["line"], "readings of one interval contradict each other", told, hint)
+    stays = ~twice
+    stays[np.flatnonzero(twice)[keep]] = True
+    return keyed.frame[stays].reset_index(drop=True), findings, problems
+
+
+def _survivors(alike: pd.DataFrame, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows of the groups stay, and what the others are."""
+    number = ~np.isnan(alike["energy_kwh"].to_numpy())
+    view = pd.DataFrame({"group": group, "number": number, "energy": alike["energy_kwh"].to_numpy()})
+    view["minutes"] = alike["minutes"].to_numpy()
+    view["rank"] = alike["quality"].cat.codes.to_numpy()
+    has = view.groupby("group")["number"].transform("any").to_numpy()
+    placeholder = has & ~number
+    real = view[~placeholder].groupby("group")
+    spread = (real["energy"].nunique() > 1) | (real["minutes"].nunique() > 1)
+    clash = spread.reindex(group, fill_value=False).to_numpy() & ~placeholder
+    best = view[~placeholder & ~clash].sort_values(["group", "rank"], kind="stable").drop_duplicates("group").index
+    keep = np.zeros(len(view), dtype=bool)
+    keep[best] = True
+    kinds = np.where(placeholder, "superseded", np.where(clash, "conflicting_duplicate", "exact_duplicate"))
+    return keep, kinds
+
+
+def _counted(gone: pd.DataFrame) -> Iterator[Finding]:
+    for (kind, meter, channel), rows in gone.groupby(["kind", "meter", "channel"], observed=True):
+        yield Finding(str(kind), str(meter), str(channel), len(rows), examples(rows["line"]))
+
+
+def _conflicts(findings: tuple[Finding, ...]) -> int:
+    return sum(finding.count for finding in findings if finding.what == "conflicting_duplicate")
+
+
+def _series_findings(keyed: table.Keyed) -> Iterator[Finding]:
+    """Gaps, overlaps and qualities of every series."""
+    if not len(keyed.frame):
+        return
+    inside = np.diff(keyed.series) == 0
+    distance = keyed.start_s[1:] - keyed.end_s[:-1]
+    minutes = keyed.frame["minutes"].to_numpy()[:-1].astype("int64")
+    absent = np.where(inside & (distance > 0), np.ceil(distance / (60 * minutes)), 0)
+    yield from _per_series(keyed, "gap", np.concatenate([[0], absent]), "intervals without a row")
+    yield from _per_series(
+        keyed, "overlap", np.concatenate([[0], inside & (distance < 0)]), "begins before the last ends"
+    )
+    quality = keyed.frame["quality"].cat.codes.to_numpy()
+    for code, word in enumerate(table.QUALITIES[1:], start=1):
+        yield from _per_series(keyed, word, (quality == code).astype(int), "")
+
+
+def _per_series(keyed: table.Keyed, what: str, counts: np.ndarray, note: str) -> Iterator[Finding]:
+    hits = np.flatnonzero(counts)
+    if not len(hits):
+        return
+    for code in np.unique(keyed.series[hits]):
+        rows = hits[keyed.series[hits] == code]
+        first = keyed.frame.iloc[rows[0]]
+        lines = examples(keyed.frame["line"].to_numpy()[rows[:50]])
+        yield Finding(what, str(first["meter"]), str(first["channel"]), int(counts[rows].sum()), lines, note)
+
+
+def _clock_changes(keyed: table.Keyed, zone_name: str, rules: Mapping[str, str]) -> Iterator[ClockChange]:
+    """Row counts of every series on local days that do not have 24 hours."""
+    if not zone_name or clock.zone(zone_name) is None or not len(keyed.frame):
+        return
+    for date, first, last in uneven_days(int(keyed.start_s.min()), int(keyed.end_s.max()), zone_name):
+        inside = np.flatnonzero((keyed.start_s >= first) & (keyed.start_s < last))
+        for code in np.unique(keyed.series[inside]):
+            rows = inside[keyed.series[inside] == code]
+            row = keyed.frame.iloc[rows[0]]
+            expected = (last - first) // (60 * int(row["minutes"]))
+            rule = rules.get(date, "stamps leave no doubt")
+            yield ClockChange(str(row["meter"]), str(row["channel"]), date, len(rows), int(expected), rule)
+
+
+def uneven_days(first_s: int, last_s: int, zone_name: str) -> list[tuple[str, int, int]]:
+    """Local days of other than 24 hours between two instants: date, first and last second."""
+    begin = pd.Timestamp(first_s, unit="s", tz="UTC").tz_convert(zone_name).tz_localize(None).normalize()
+    end = pd.Timestamp(last_s, unit="s", tz="UTC").tz_convert(zone_name).tz_localize(None)
+    days = pd.date_range(begin, end.normalize() + pd.Timedelta(days=1), freq="D")
+    midnights = days.tz_localize(zone_name, ambiguous=np.ones(len(days), dtype=bool), nonexistent="shift_forward")
+    edge = midnights.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]").astype("int64")
+    odd = np.flatnonzero(np.diff(edge) != DAY)
+    return [(f"{days[i]:%Y-%m-%d}", int(edge[i]), int(edge[i + 1])) for i in odd.tolist()]

@@ -1,0 +1,74 @@
+"""The wide canonical form: one row an instant, one column a ``meter:channel``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from planner.meters import table
+from planner.meters.cells import Cells
+from planner.meters.columns import number, placed
+from planner.meters.reader import Options, Rows, implausible
+from planner.meters.stamps import to_instants
+from planner.problems import Problem
+
+_KEYS = ("start", "end", "minutes", "note")
+
+
+def recognise(names: Sequence[str]) -> bool:
+    """Whether a header is of the wide form: a stamp and only ``meter:channel`` beside it."""
+    rest = [name for name in names if name not in _KEYS and not name.startswith("x_")]
+    return bool(rest) and ("start" in names or "end" in names) and all(":" in name for name in rest)
+
+
+def read(cells: Cells, options: Options) -> Rows:
+    """Rows of a wide table; an empty cell is a missing reading."""
+    names = [name for name in cells.columns if ":" in name]
+    problems = [problem for name in names if (problem := _bad_name(cells, name))]
+    if problems:
+        return Rows(table.empty(), cells.report, (*cells.problems, *problems))
+    minutes, bad, note, found = _minutes(cells, options)
+    stamps = placed(cells, np.zeros(len(cells.line), dtype="int64"), minutes, options)
+    frames = []
+    for name in names:
+        energy, odd, wrong = number(cells, name, f"{name} is not a number")
+        meter, _, channel = name.rpartition(":")
+        frame = table.build(meter, channel, stamps.seconds, minutes, energy, "actual", cells.line)
+        frame, implausibles = implausible(cells.report.file, frame[~(odd | bad | stamps.bad)].reset_index(drop=True))
+        frames.append(frame)
+        found += [*wrong, *implausibles]
+    convention = "start" if "start" in cells.columns else "end"
+    report = replace(cells.report, variant="wide", rows_read=len(cells.line) * len(names), convention=convention)
+    report = replace(report, convention_from="header", timezone=stamps.zone, timezone_from=stamps.zone_from)
+    report = replace(report, unit="kWh as written", notes=(*report.notes, *note))
+    return Rows(table.concat(frames), report, (*cells.problems, *stamps.problems, *found), stamps.rules)
+
+
+def _bad_name(cells: Cells, name: str) -> Problem | None:
+    meter, _, channel = name.rpartition(":")
+    if meter and channel in table.CHANNELS:
+        return None
+    return Problem(cells.report.file, 1, "column is not meter:channel", name, f"one of {', '.join(table.CHANNELS)}")
+
+
+def _minutes(cells: Cells, options: Options) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], list[Problem]]:
+    size = len(cells.line)
+    if "minutes" in cells.columns:
+        values, bad, problems = number(cells, "minutes", "minutes is not a number")
+        bad = bad | ~(np.mod(values, 1) == 0)
+        return np.where(bad, 0, values).astype("int64"), bad, (), problems
+    name = "start" if "start" in cells.columns else "end"
+    stamps = to_instants(cells.columns[name], cells.line, np.zeros(size, "int64"), options, cells.report.file)
+    steps = np.diff(np.unique(stamps.seconds[~stamps.bad]))
+    if not len(steps):
+        hint = "add a column minutes"
+        return (
+            np.zeros(size, "int64"),
+            np.ones(size, bool),
+            (),
+            [Problem(cells.report.file, 1, "the length of the intervals cannot be told from one row", "", hint)],
+        )
+    length = int(steps.min() // 60)
+    return np.full(size, length), np.zeros(size, bool), (f"minutes taken from the smallest step: {length}",), []

@@ -1,0 +1,124 @@
+"""What every part of the preparation works with: the case, its grid, the forecast, and the problems found so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from planner_models.words import UNLIMITED, IntervalGrid, Vector
+
+from planner.problems import InvalidInput, Problem
+from planner.timegrid import Window, windows
+from planner.timeseries import on_grid
+
+if TYPE_CHECKING:
+    from planner.case import Case
+    from planner.forecast import Forecast
+
+Floats = npt.NDArray[np.float64]
+
+
+FILES = {"grid_prices": "grid"}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Shared by all parts of one preparation.
+
+    ``problems`` grows and is raised once, at the end; ``known_windows`` remembers the cells already read, since a
+    city repeats the same few clock times.
+    """
+
+    case: Case
+    grid: IntervalGrid
+    forecast: Forecast | None
+    problems: list[Problem] = field(default_factory=list)
+    known_windows: dict[tuple[str, str], tuple[Window, ...]] = field(default_factory=dict)
+
+    @property
+    def price_cap(self) -> float:
+        return float(self.case.settings.market.price_cap)
+
+    @property
+    def delivery_end(self) -> datetime:
+        """The instant at which the delivery day ends and the look-ahead begins."""
+        return self.grid.starts[0] + timedelta(minutes=self.grid.minutes * self.grid.settled)
+
+    def windows(self, table: str, name: str, first: object, last: object) -> tuple[Window, ...]:
+        """Windows between two cells that touch the horizon, in time order; none, and a problem, if there are none."""
+        cells = (str(first), str(last))
+        try:
+            if cells not in self.known_windows:
+                self.known_windows[cells] = windows(*cells, self.grid, self.case.settings.timezone)
+            return self.known_windows[cells]
+        except ValueError as wrong:
+            self.problem(table, str(wrong), f"{name}: {first} to {last}", "write 17:30, mon-fri 17:30 or ISO instants")
+            return ()
+
+    def problem(self, table: str, what: str, value: object, hint: str) -> None:
+        """Note one problem; the rows of a Case are sorted, so it is named by its value, not by a line."""
+        self.problems.append(Problem(f"{FILES.get(table, table)}.csv", 0, what, str(value), hint))
+
+    def series(
+        self, table: str, key: str | None, value: str, frame: pd.DataFrame | None = None, fill: float | None = None
+    ) -> dict[str, Floats]:
+        """Column ``value`` of a table on the grid, one array per key; rows without a value count as absent."""
+        rows = getattr(self.case, table) if frame is None else frame
+        rows = rows[rows[value].notna()]
+        if rows.empty:
+            return {}
+        try:
+            return on_grid(rows, key, value, self.grid, fill=fill)
+        except InvalidInput as refused:
+            self.problems.extend(refused.errors)
+            return {}
+
+
+def records(frame: pd.DataFrame, *order: str) -> list[dict[str, Any]]:
+    """The rows as dicts, sorted by the given columns."""
+    columns = [str(name) for name in frame.columns]
+    rows = [dict(zip(columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
+    return sorted(rows, key=lambda row: tuple(text(row[column]) for column in order))
+
+
+def text(value: object) -> str:
+    """The cell as text; an empty cell is ''."""
+    return "" if value is None or value is pd.NA or value != value else str(value)
+
+
+def number(value: Any, default: float) -> float:
+    """The cell as a number; an empty cell is the default."""
+    return default if value is None or value is pd.NA or math.isnan(value) else float(value)
+
+
+def kwh(energy: npt.ArrayLike) -> Vector:
+    """Energy in kWh rounded to whole Wh."""
+    return tuple((np.round(np.asarray(energy, dtype=float) * 1000) / 1000 + 0.0).tolist())
+
+
+def prices(values: npt.ArrayLike) -> Vector:
+    return tuple(np.asarray(values, dtype=float).tolist())
+
+
+def unlimited_to_none(limit: Vector) -> Vector | None:
+    return None if all(value == UNLIMITED for value in limit) else limit
+
+
+def total(vectors: Iterable[Vector], length: int) -> Vector:
+    """Sum of vectors of whole Wh, again in whole Wh."""
+    rows = list(vectors)
+    return kwh(np.array(rows).sum(axis=0)) if rows else (0.0,) * length
+
+
+def grouped(pairs: Iterable[tuple[str, Any]]) -> Mapping[str, list[Any]]:
+    """Values by key, in the order they come."""
+    groups: dict[str, list[Any]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups

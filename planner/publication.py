@@ -1,0 +1,122 @@
+"""From multipliers to published prices: on the tick, inside the range that supports them (contract 2, rule 4)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from planner.answered import Prices
+from planner.quantise import Floats
+from planner_models.linear import LinearModel
+from planner_models.marketplace import MarketModel
+from planner_models.pricing import PriceRange, price_range, supporting_face
+from planner_models.solve import Options
+from planner_models.template import Ints
+
+HAIR = 1e-7
+
+
+def socket_signs(market: MarketModel) -> Floats:
+    """How a position enters each balance row: +1 or -1, shape (zones * n,)."""
+    rows = market.balance_rows.ravel()
+    return np.asarray(market.socket[rows, np.arange(len(rows))]).ravel()
+
+
+def feeder_rows(market: MarketModel) -> Ints:
+    """Row of each feeder and interval, -1 where there is no limit; shape (feeders, n)."""
+    n, zones = market.n, len(market.city.zones)
+    out = np.full((len(market.city.feeders), n), -1, dtype=np.int64)
+    part = market.socket[:, zones * n :].tocoo()
+    balance = set(market.balance_rows.ravel().tolist())
+    for row, column in zip(part.row, part.col, strict=True):
+        if int(row) not in balance:
+            out[column // n, column % n] = row
+    return out
+
+
+def from_model(
+    market: MarketModel, model: LinearModel, x: Floats, fixed_integers: bool, tick: float, options: Options
+) -> Prices:
+    """Prices of a cleared model whose first rows are the market's: face, ranges, projection, tick."""
+    rows = market.balance_rows.ravel()
+    signs = socket_signs(market)
+    feeders = feeder_rows(market)
+    priced = np.concatenate([rows, feeders[feeders >= 0]])
+    found = price_range(supporting_face(model, x, fixed_integers), priced, options)
+    zones = (len(market.city.zones), market.n)
+    k = len(rows)
+    ends = np.stack([-1000 * signs * found.low[:k], -1000 * signs * found.high[:k]])
+    point = (-1000 * signs * found.point[:k]).reshape(zones)
+    surcharge = np.zeros(feeders.shape)
+    surcharge[feeders >= 0] = -1000 * _feeder_signs(market, feeders) * found.point[k:]
+    return _published(market, point, ends.min(axis=0).reshape(zones), ends.max(axis=0).reshape(zones), surcharge, tick, _sound(found))
+
+
+def _sound(found: PriceRange) -> bool:
+    return found.supported
+
+
+def _feeder_signs(market: MarketModel, feeders: Ints) -> Floats:
+    n, zones = market.n, len(market.city.zones)
+    places = np.argwhere(feeders >= 0)
+    return np.array([market.socket[feeders[f, t], (zones + f) * n + t] for f, t in places])
+
+
+def from_multipliers(market: MarketModel, multipliers: Floats, tick: float, converged: bool) -> Prices:
+    """Prices of the rounds: the best multipliers, within what the market's own unlimited steps allow."""
+    zones = (len(market.city.zones), market.n)
+    signs = socket_signs(market)
+    point = (-1000 * signs * multipliers[market.balance_rows.ravel()]).reshape(zones)
+    feeders = feeder_rows(market)
+    surcharge = np.zeros(feeders.shape)
+    surcharge[feeders >= 0] = -1000 * _feeder_signs(market, feeders) * multipliers[feeders[feeders >= 0]]
+    low, high = open_domain(market)
+    return _published(market, point, low, high, surcharge, tick, converged)
+
+
+def open_domain(market: MarketModel) -> tuple[Floats, Floats]:
+    """Prices between which no unlimited step of the market would trade without end; (zones, n) each."""
+    city = market.city
+    low = np.full((len(city.zones), market.n), city.price_floor)
+    high = np.full((len(city.zones), market.n), city.price_cap)
+    for e in city.exchanges:
+        z = city.zones.index(e.zone)
+        unlimited_in, unlimited_out = np.isinf(e.import_limit_kwh), np.isinf(e.export_limit_kwh)
+        high[z] = np.where(unlimited_in, np.minimum(high[z], e.import_price_per_mwh), high[z])
+        low[z] = np.where(unlimited_out, np.maximum(low[z], e.export_price_per_mwh), low[z])
+    return low, high
+
+
+def _published(
+    market: MarketModel, point: Floats, low: Floats, high: Floats, surcharge: Floats, tick: float, sound: bool
+) -> Prices:
+    """Round to the tick inside the range; ends at floor or cap were set by no decision and give way to the other."""
+    floor, cap = market.city.price_floor, market.city.price_cap
+    low_unset = low <= floor + HAIR
+    high_unset = high >= cap - HAIR
+    indicative = (low_unset | high_unset) & (high - low > HAIR)
+    shown_low = np.where(low_unset & ~high_unset, high, low)
+    shown_high = np.where(high_unset & ~low_unset, low, high)
+    one_sided = indicative & (low_unset ^ high_unset)
+    point = np.where(one_sided, shown_low, point)
+    point = np.clip(point, np.maximum(shown_low, floor), np.minimum(shown_high, cap))
+    whole = np.round(point / tick) * tick
+    whole = np.where(whole > shown_high + HAIR, np.floor(shown_high / tick + HAIR) * tick, whole)
+    whole = np.where(whole < shown_low - HAIR, np.ceil(shown_low / tick - HAIR) * tick, whole)
+    return Prices(
+        zone=np.clip(np.round(whole, 9), floor, cap),
+        low=shown_low,
+        high=shown_high,
+        indicative=indicative,
+        feeder=np.round(np.round(surcharge / tick) * tick, 9),
+        converged=sound,
+    )
+
+
+def multipliers_of(market: MarketModel, prices: Prices) -> Floats:
+    """Multipliers of the market's rows that say exactly the published prices; other rows get 0."""
+    y = np.zeros(len(market.row_lower))
+    y[market.balance_rows.ravel()] = -prices.zone.ravel() / 1000 * socket_signs(market)
+    feeders = feeder_rows(market)
+    there = feeders >= 0
+    y[feeders[there]] = -prices.feeder[there] / 1000 * _feeder_signs(market, feeders)
+    return y

@@ -1,0 +1,39 @@
+"""What each unit is told: its own entries of the building's ledger, and a bill in whole cents."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import pandas as pd
+
+from planner.cleared import NANO
+
+CENT_NANO = NANO // 100
+COLUMNS = ["unit", "line", "interval", "start", "energy_wh", "price_nano", "amount_nano", "counterparty_kind"]
+
+
+def statements(ledger: pd.DataFrame, units: Collection[str]) -> pd.DataFrame:
+    """The units' entries of a building's ledger, by unit, line and interval; amounts positive where they receive."""
+    own = ledger[ledger["account"].isin(units)].rename(columns={"account": "unit"}).reset_index(drop=True)
+    own["unit"] = own["unit"].cat.remove_unused_categories()
+    return own[COLUMNS]
+
+
+def in_cents(amounts_nano: Mapping[str, int]) -> dict[str, int]:
+    """Amounts in whole cents whose sum is the rounded sum (halves up), by largest remainder; ties by name.
+
+    What this adds to or takes from an exact amount is to be booked on the line ``rounding``.
+    """
+    names = sorted(amounts_nano)
+    floors = {name: amounts_nano[name] // CENT_NANO for name in names}
+    rests = {name: amounts_nano[name] % CENT_NANO for name in names}
+    spare = (sum(amounts_nano.values()) + CENT_NANO // 2) // CENT_NANO - sum(floors.values())
+    order = sorted(names, key=lambda name: (-rests[name], name))
+    return {name: floors[name] + (name in set(order[:spare])) for name in names}
+
+
+def rounding_nano(amounts_nano: Mapping[str, int]) -> dict[str, int]:
+    """What the line ``rounding`` books for each name, and the opposite for the account ``rounding``; sums to zero."""
+    cents = in_cents(amounts_nano)
+    booked = {name: cents[name] * CENT_NANO - amounts_nano[name] for name in sorted(amounts_nano)}
+    return {**booked, "rounding": -sum(booked.values())}

@@ -1,0 +1,182 @@
+"""Network tariffs by level, on physical use, shown apart from energy (contract, tariffs.csv).
+
+Which tariff holds for a unit at a level: that of the node of this level above it, or of the nearest node above
+that; if none of them names one, the nearest from the unit upwards.  What a component charges:
+
+* level ``unit``: the unit's own net use less what it traded inside the building, of which ``applies_to_internal``
+  is charged all the same; higher levels: what the building as a whole draws (or feeds in), shared among units by
+  their own use, plus ``applies_to_internal`` of what they traded inside.
+* ``per_mwh`` on Wh inside its windows, above ``step_from_kwh`` of the day; ``per_kw_month`` on what the day's
+  highest average power adds to ``peak_so_far_kw``; ``per_day`` per unit, or per building and then shared equally.
+* Rates include value added tax and are rounded to a nano-currency per Wh before they are applied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from planner.cleared import Wh
+from planner.money import nano, price_nano
+from planner.settlement.apportion import apportion, share_out
+from planner.settlement.journal import Journal
+from planner.settlement.terms import Terms
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+OPERATOR = "network_operator"
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a tariff looks at: units by id, Wh (N, T) of net use and of internal trade, and the building's net use."""
+
+    building: str
+    units: tuple[str, ...]
+    use_wh: Wh
+    bought_wh: Wh
+    sold_wh: Wh
+    building_use_wh: Wh
+    starts: Sequence[datetime]
+    hours: float
+
+    def charged(self, level: str, direction: str, internal_ratio: float) -> Wh:
+        """Wh (N, T) on which a component of a level is charged, all >= 0."""
+        sign = 1 if direction == "import" else -1
+        own = np.maximum(sign * self.use_wh, 0)
+        inside = self.bought_wh if direction == "import" else self.sold_wh
+        charged_inside = np.rint(inside * internal_ratio).astype(np.int64)
+        if level == "unit":
+            return np.maximum(own - inside + charged_inside, 0)
+        return apportion(np.maximum(sign * self.building_use_wh, 0), own) + charged_inside
+
+
+def charge(journal: Journal, use: Use, terms: Terms) -> None:
+    """Book every component that holds for a unit of the building, and the same sum for the network operator."""
+    if terms.tariffs.empty:
+        return
+    nodes = {str(row["node"]): row for row in _rows(terms.nodes)}
+    for component in _rows(terms.tariffs):
+        holds = [_tariff(nodes, unit, use.building, component["level"]) == component["tariff"] for unit in use.units]
+        if any(holds):
+            _charge(journal, use, component, np.array(holds), terms.timezone)
+
+
+def _charge(journal: Journal, use: Use, row: Mapping[str, Any], holds: npt.NDArray[np.bool_], zone: ZoneInfo) -> None:
+    name, vat = str(row["component"]), 1 + _number(row.get("vat_ratio"))
+    open_now = windows(row, use.starts, zone)
+    if row["basis"] == "per_day":
+        if open_now.any():
+            _book(journal, use, name, _per_day(use, row, nano(row["rate"] * vat)), holds)
+        return
+    charged = use.charged(row["level"], row["direction"], _number(row.get("applies_to_internal")))
+    charged = np.where(open_now, charged, 0)
+    if row["basis"] == "per_kw_month":
+        _book(journal, use, name, _per_peak(use, row, charged, row["rate"] * vat), holds)
+        return
+    charged = _above_step(charged, _number(row.get("step_from_kwh"))) * holds[:, None]
+    price = np.full(len(use.starts), price_nano(row["rate"] * vat), dtype=np.int64)
+    journal.energy(use.units, name, charged, price, OPERATOR)
+    journal.energy((OPERATOR,), name, -charged.sum(axis=0, keepdims=True), price, "unit")
+
+
+def _per_day(use: Use, row: Mapping[str, Any], rate_nano: int) -> tuple[int, ...]:
+    if row["level"] == "unit":
+        return (rate_nano,) * len(use.units)
+    return share_out(rate_nano, [1] * len(use.units))
+
+
+def _per_peak(use: Use, row: Mapping[str, Any], charged_wh: Wh, rate: float) -> tuple[int, ...]:
+    """What the day adds to the month's highest power; a building's peak is shared by use in that interval."""
+    before = _number(row.get("peak_so_far_kw"))
+    if row["level"] == "unit":
+        added = np.maximum(charged_wh.max(axis=1, initial=0) / 1000 / use.hours - before, 0)
+        return tuple(nano(rate * float(kw)) for kw in added)
+    together = charged_wh.sum(axis=0)
+    at = int(together.argmax())
+    added_kw = max(float(together[at]) / 1000 / use.hours - before, 0.0)
+    return share_out(nano(rate * added_kw), [int(w) for w in charged_wh[:, at]])
+
+
+def _book(journal: Journal, use: Use, name: str, amounts: Sequence[int], holds: npt.NDArray[np.bool_]) -> None:
+    due = [amount if held else 0 for amount, held in zip(amounts, holds, strict=True)]
+    journal.money(use.units, name, [-amount for amount in due], OPERATOR)
+    journal.money((OPERATOR,), name, (sum(due),), "unit")
+
+
+def _above_step(energy_wh: Wh, step_from_kwh: float) -> Wh:
+    """The part of each row's energy that lies above the step of the day's running sum."""
+    step = round(step_from_kwh * 1000)
+    reached = np.maximum(np.cumsum(energy_wh, axis=1) - step, 0)
+    return np.diff(reached, axis=1, prepend=0)
+
+
+def _tariff(nodes: Mapping[str, Mapping[str, Any]], unit: str, building: str, level: str) -> str:
+    """The tariff that holds at a level for a unit (see above); empty if none does."""
+    path = [unit, building]
+    while (parent := _text(nodes.get(path[-1], {}).get("parent"))) and parent not in path:
+        path.append(parent)
+    named = [_text(nodes.get(node, {}).get("tariff")) for node in path]
+    from_level = {"unit": 0, "building": 1, "district": 2, "city": len(path) - 1}[level]
+    return next((name for name in [*named[from_level:], *named] if name), "")
+
+
+def windows(row: Mapping[str, Any], starts: Sequence[datetime], zone: ZoneInfo) -> npt.NDArray[np.bool_]:
+    """Which intervals start inside a component's clock times, days and months, in local time.
+
+    ``to_time`` is exclusive; equal to or earlier than ``from_time`` the window runs over midnight.
+    """
+    local = [start.astimezone(zone) for start in starts]
+    minute = np.array([moment.hour * 60 + moment.minute for moment in local])
+    first, last = _minute(row.get("from_time"), 0), _minute(row.get("to_time"), 24 * 60)
+    clock = (minute >= first) & (minute < last) if first < last else (minute >= first) | (minute < last)
+    days, months = _named(row.get("days"), DAYS), _named(row.get("months"), MONTHS)
+    return (
+        clock
+        & np.array([moment.weekday() in days for moment in local])
+        & np.array([moment.month - 1 in months for moment in local])
+    )
+
+
+def _minute(text: object, default: int) -> int:
+    if not isinstance(text, str) or not text:
+        return default
+    hours, minutes = text.split(":")[:2]
+    return int(hours) * 60 + int(minutes)
+
+
+def _named(text: object, names: Sequence[str]) -> set[int]:
+    """Positions meant by ``mon-fri;sun`` or, for months, ``nov-feb`` or ``1-3;11``; all of them if empty."""
+    if not isinstance(text, str) or not text.strip():
+        return set(range(len(names)))
+    found: set[int] = set()
+    for part in re.split(r"[;,\s]+", text.strip().casefold()):
+        first, _, last = part.partition("-")
+        start, end = _position(first, names), _position(last or first, names)
+        found |= {i % len(names) for i in range(start, end + 1 + (len(names) if end < start else 0))}
+    return found
+
+
+def _position(word: str, names: Sequence[str]) -> int:
+    return int(word) - 1 if word.isdigit() else names.index(word[:3])
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> float:
+    """A cell as a number; an empty one is 0."""
+    return 0.0 if value is None or value != value or value == "" else float(value)

@@ -1,0 +1,52 @@
+"""What several checks need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from planner.problems import Problem
+from planner.settings import FILE, line_of_key
+
+if TYPE_CHECKING:
+    from planner.case import Case
+
+MOST = 20
+
+
+def rows_where(condition: Any) -> list[int]:
+    """The rows at which a condition holds (missing means it does not)."""
+    return [int(row) for row in np.flatnonzero(np.asarray(condition, dtype=bool))]
+
+
+def each(
+    case: Case, table: str, condition: Any, what: str, value: pd.Series | None = None, hint: str = ""
+) -> Iterator[Problem]:
+    """One problem for every row where a condition holds, the first ones in full and the rest as a number."""
+    rows = rows_where(condition)
+    for row in rows[:MOST]:
+        yield case.problem(table, row, what, "" if value is None else value.iloc[row], hint)
+    if len(rows) > MOST:
+        yield case.problem(table, rows[MOST], f"{what}, and in {len(rows) - MOST - 1} more rows", "", hint)
+
+
+def in_file_order(case: Case, table: str, rows: Sequence[int]) -> list[int]:
+    """Rows of a frame as they stand in the file."""
+    return sorted(rows, key=lambda row: case.problem(table, row, "").line)
+
+
+def setting(case: Case, path: str, what: str, value: object = "", hint: str = "") -> Problem:
+    """A problem with a setting, at the line of case.toml where it stands."""
+    section, _, key = path.rpartition(".")
+    return Problem(FILE, line_of_key(_text(case.folder), section, key), what, str(value), hint)
+
+
+def _text(folder: Path | None) -> str:
+    try:
+        return (folder / FILE).read_bytes().decode("utf-8-sig") if folder else ""
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,300 @@
+"""Raw cells -> typed columns in normal form; a cell that does not parse is a problem with its line."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from planner.problems import shown, suggest
+from planner.tables import Column, Same, Setting, Table, Type
+
+ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MOST = 10  # problems shown of one kind in one column
+FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+WITH_OFFSET = re.compile(r"(Z|[+-]\d{2}:?\d{2})$")
+ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?")
+
+Rows = npt.NDArray[np.intp]
+Report = Callable[[int, str, str, str], None]
+"""Takes a problem of one cell: its row (from 0), what is wrong, the value, a hint."""
+
+
+class Cells:
+    """One column while it is parsed: its raw array, and the place where its problems are collected."""
+
+    def __init__(self, raw: pa.Array, column: Column, report: Report, comma: bool) -> None:
+        self.raw, self.column, self.report, self.comma = raw, column, report, comma
+
+    def each(self, rows: Rows, what: str, hint: str = "", values: Sequence[Any] | None = None) -> None:
+        """One problem a row, the first few in full and the rest as a number."""
+        for row in rows[:MOST]:
+            value = self.raw[int(row)].as_py() if values is None else values[int(row)]
+            self.report(int(row), what, "" if value is None else shown(value), hint)
+        if len(rows) > MOST:
+            self.report(int(rows[MOST]), f"{what}, and in {len(rows) - MOST - 1} more rows", "", hint)
+
+
+def typed(
+    columns: dict[str, pa.Array],
+    table: Table,
+    default: Callable[[str], Any],
+    report: Callable[[str, int, str, str, str], None],
+    comma: bool = False,
+) -> pd.DataFrame:
+    """A frame with all columns of ``table``, typed, defaults filled, rows as they came.
+
+    ``default(path)`` looks up a setting; ``report(column, row, what, value, hint)`` takes every problem.
+    """
+    length = len(next(iter(columns.values()))) if columns else 0
+    out: dict[str, Any] = {}
+    for column in table.columns:
+        raw = columns.get(column.name)
+        if raw is None:
+            out[column.name] = _absent(column, length)
+            continue
+
+        def tell(row: int, what: str, value: str, hint: str, name: str = column.name) -> None:
+            report(name, row, what, value, hint)
+
+        out[column.name] = PARSERS[column.type](Cells(raw, column, tell, comma))
+    frame = pd.DataFrame(out)
+    for column in table.columns:
+        if isinstance(column.default, Same):
+            frame[column.name] = frame[column.name].fillna(frame[column.default.column])
+        elif isinstance(column.default, Setting):
+            frame[column.name] = frame[column.name].fillna(default(column.default.path))
+        if column.type is Type.WHOLE:
+            frame[column.name] = frame[column.name].fillna(0).astype("int64")
+    return frame
+
+
+def _absent(column: Column, length: int) -> Any:
+    """A column that a file does not have: its default in every row, or what means missing."""
+    plain = None if isinstance(column.default, Same | Setting) else column.default
+    match column.type:
+        case Type.NUMBER | Type.WHOLE:
+            return np.full(length, math.nan if plain is None else float(plain))  # type: ignore[arg-type]
+        case Type.FLAG:
+            return np.full(length, bool(plain))
+        case Type.INTERVAL:
+            return pd.array(np.full(length, pd.NA), dtype="Int64")
+        case Type.INSTANT:
+            return pd.Series(pd.DatetimeIndex(np.full(length, np.datetime64("NaT"), "M8[ns]"), tz="UTC"))
+    return pd.Series([plain or ""] * length, dtype="str")
+
+
+def _text(cells: Cells) -> pa.Array:
+    """Any raw column as trimmed text, missing as an empty string."""
+    array = cells.raw
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        try:
+            array = pc.cast(array, pa.string())
+        except pa.ArrowException:
+            array = pa.array([None if v is None else str(v) for v in array.to_pylist()], pa.string())
+    array = pc.utf8_trim_whitespace(array)
+    return pc.fill_null(array, "") if array.null_count else array
+
+
+def _blank(text: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.equal(pc.binary_length(text), 0))
+
+
+def _demand(cells: Cells, missing: npt.NDArray[np.bool_]) -> None:
+    if cells.column.required and missing.any():
+        cells.each(np.flatnonzero(missing), f"{cells.column.name} is missing", values=[""] * len(missing))
+
+
+def parse_text(cells: Cells) -> pd.Series:
+    text = _text(cells)
+    blank = _blank(text)
+    _demand(cells, blank)
+    if cells.column.default and blank.any():
+        text = pc.if_else(pa.array(blank), str(cells.column.default), text)
+    return pd.Series(text.to_pandas(), dtype="str")
+
+
+def parse_id(cells: Cells) -> pd.Series:
+    text = _text(cells)
+    _demand(cells, _blank(text))
+    uniques = pc.unique(text).to_pylist()
+    bad = [name for name in uniques if name and (not ID.fullmatch(name) or name in (".", ".."))]
+    if bad:
+        rows = np.flatnonzero(np.asarray(pc.is_in(text, pa.array(bad, pa.string()))))
+        hint = "an id has 1 to 64 of A-Z a-z 0-9 . _ - and is not a path; a name for people goes into label"
+        cells.each(rows, f"{cells.column.name} is not an id", hint)
+    return pd.Series(text.to_pandas(), dtype="str")
+
+
+def parse_choice(cells: Cells) -> pd.Series:
+    series = parse_text(cells)
+    uniques = [word for word in series.unique() if word and word not in cells.column.choices]
+    for word in uniques:
+        rows = np.flatnonzero((series == word).to_numpy())
+        cells.each(rows, f"unknown {cells.column.name}", suggest(word, cells.column.choices))
+    return series
+
+
+def parse_flag(cells: Cells) -> npt.NDArray[np.bool_]:
+    text = pd.Series(_text(cells).to_pandas(), dtype="str").str.lower()
+    bad = ~text.isin([*FLAGS, ""])
+    cells.each(np.flatnonzero(bad.to_numpy()), f"{cells.column.name} is neither true nor false", "write true or false")
+    known = {**FLAGS, "": bool(cells.column.default)}
+    return np.array([known.get(word, False) for word in text], dtype=bool)
+
+
+def parse_number(cells: Cells) -> npt.NDArray[np.float64]:
+    """Floats, NaN where missing; text that is no finite number and numbers out of bounds are reported."""
+    values, missing, bad = _floats(cells)
+    hint = "write 1234.5, without thousands separators or units"
+    cells.each(np.flatnonzero(bad), f"{cells.column.name} is not a number", hint)
+    _demand(cells, missing)
+    _bounds(cells, values)
+    default = cells.column.default
+    if isinstance(default, int | float):
+        values[missing] = float(default)
+    return values
+
+
+def parse_whole(cells: Cells) -> npt.NDArray[np.float64]:
+    values = parse_number(cells)
+    with np.errstate(invalid="ignore"):
+        crooked = np.isfinite(values) & ((values != np.floor(values)) | (np.abs(values) > 2**53))
+    cells.each(np.flatnonzero(crooked), f"{cells.column.name} is not a whole number")
+    values[crooked] = math.nan
+    return values
+
+
+def parse_interval(cells: Cells) -> Any:
+    values = parse_whole(cells)
+    low = values < 1
+    cells.each(np.flatnonzero(low), "interval is below 1", "intervals are numbered from 1")
+    values[low] = math.nan
+    return pd.array(values, dtype="Float64").astype("Int64")
+
+
+def _floats(cells: Cells) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """(values, missing, unreadable) of a raw column."""
+    array = cells.raw
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_decimal(array.type):
+        values = np.array(pc.cast(array, pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=float)
+        missing = np.isnan(values)
+        return np.where(np.isinf(values), math.nan, values), missing, np.isinf(values)
+    text = _text(cells)
+    missing = _blank(text)
+    if cells.comma:
+        text = _with_points(text)
+    try:
+        cast = pc.cast(pc.if_else(pa.array(missing), None, text) if missing.any() else text, pa.float64())
+        values = np.array(cast.to_numpy(zero_copy_only=False), dtype=float)
+    except pa.ArrowException:
+        values = np.array([_float(word) for word in text.to_pylist()])
+    bad = ~np.isfinite(values) & ~missing
+    values[bad] = math.nan
+    return values, missing, bad
+
+
+def _with_points(text: pa.Array) -> pa.Array:
+    """Decimal commas as points; a number with both signs is left broken, since either could be the thousands."""
+    commas = pc.find_substring(text, ",")
+    if pc.max(commas).as_py() in (None, -1):
+        return text
+    points = pc.find_substring(text, ".")
+    ambiguous = pc.greater_equal(points, 0)
+    return pc.if_else(ambiguous, pc.binary_join_element_wise(text, "?", ""), pc.replace_substring(text, ",", "."))
+
+
+def _float(word: str) -> float:
+    try:
+        return math.nan if "_" in word else float(word)
+    except ValueError:
+        return math.nan
+
+
+def _bounds(cells: Cells, values: npt.NDArray[np.float64]) -> None:
+    """Report what lies outside the column's bounds, in words."""
+    column = cells.column
+    for broken, words in _broken_bounds(column, values):
+        if broken.any():
+            cells.each(np.flatnonzero(broken), f"{column.name} {words}")
+
+
+def _broken_bounds(column: Column, values: npt.NDArray[np.float64]) -> Iterator[tuple[npt.NDArray[np.bool_], str]]:
+    if column.least is not None:
+        words = "is negative" if column.least == 0 else f"is below {column.least:g}"
+        yield values < column.least, words
+    if column.above is not None:
+        words = "must be above 0" if column.above == 0 else f"must be above {column.above:g}"
+        yield values <= column.above, words
+    if column.most is not None:
+        yield values > column.most, f"is above {column.most:g}"
+    if column.below is not None:
+        yield values >= column.below, f"must be below {column.below:g}"
+
+
+def parse_instant(cells: Cells) -> pd.Series:
+    """UTC instants, NaT where missing; a time without an offset is refused, not guessed."""
+    array = cells.raw
+    if pa.types.is_timestamp(array.type):
+        return _timestamps(cells)
+    coded = _text(cells).dictionary_encode()
+    words: list[str] = coded.dictionary.to_pylist()
+    parsed = np.array([_instant(word) for word in words], dtype="M8[ns]")
+    codes = coded.indices.to_numpy(zero_copy_only=False)
+    for wrong, what, hint in _wrong_times(words, parsed):
+        if wrong:
+            hit = np.isin(codes, wrong)
+            cells.each(np.flatnonzero(hit), f"{cells.column.name} {what}", hint)
+    values = parsed[codes] if len(words) else np.empty(0, "M8[ns]")
+    missing = np.isnat(values)
+    if cells.column.required:
+        _demand(cells, missing & np.isin(codes, [i for i, word in enumerate(words) if not word]))
+    return pd.Series(pd.DatetimeIndex(values, tz="UTC"))
+
+
+def _timestamps(cells: Cells) -> pd.Series:
+    if cells.raw.type.tz is None:
+        rows = np.flatnonzero(np.asarray(pc.is_valid(cells.raw)))
+        cells.each(rows, f"{cells.column.name} has no offset", "store it with a timezone")
+        return pd.Series(pd.DatetimeIndex(np.full(len(cells.raw), np.datetime64("NaT"), "M8[ns]"), tz="UTC"))
+    plain = cells.raw.cast(pa.timestamp("ns", tz="UTC")).to_numpy(zero_copy_only=False)
+    return pd.Series(pd.DatetimeIndex(plain.astype("M8[ns]"), tz="UTC"))
+
+
+def _instant(word: str) -> np.datetime64:
+    """One ISO 8601 instant as UTC; NaT for anything else."""
+    if not ISO.fullmatch(word) or not WITH_OFFSET.search(word):
+        return np.datetime64("NaT", "ns")
+    try:
+        utc = pd.Timestamp(word.replace(",", ".")).tz_convert("UTC").tz_localize(None)
+    except (ValueError, OverflowError):
+        return np.datetime64("NaT", "ns")
+    return utc.to_datetime64() if 1900 <= utc.year <= 2200 else np.datetime64("NaT", "ns")
+
+
+def _wrong_times(words: list[str], parsed: npt.NDArray[Any]) -> Iterator[tuple[list[int], str, str]]:
+    bad = [i for i, word in enumerate(words) if word and np.isnat(parsed[i])]
+    naive = [i for i in bad if ISO.fullmatch(words[i]) and not WITH_OFFSET.search(words[i])]
+    yield naive, "has no offset", "write 2026-10-25T00:00:00+02:00, or use the column interval"
+    rest = [i for i in bad if i not in set(naive)]
+    yield rest, "is not a time", "write ISO 8601 with an offset, as 2026-10-25T00:00:00+02:00"
+
+
+PARSERS: dict[Type, Callable[[Cells], Any]] = {
+    Type.ID: parse_id,
+    Type.REF: parse_text,
+    Type.TEXT: parse_text,
+    Type.CHOICE: parse_choice,
+    Type.FLAG: parse_flag,
+    Type.NUMBER: parse_number,
+    Type.WHOLE: parse_whole,
+    Type.INTERVAL: parse_interval,
+    Type.INSTANT: parse_instant,
+}

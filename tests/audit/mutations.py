@@ -1,0 +1,80 @@
+"""One number changed in a run folder: the tools for it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Mutation = Callable[[Path], None]
+
+
+def cell(file: str, column: str, value: Any, **where: Any) -> Mutation:
+    """Set one column of the first row that has the values ``where``; ``value`` may be a function of the old text."""
+
+    def mutate(run: Path) -> None:
+        path = run / file
+        rows = list(csv.DictReader(path.open(encoding="utf-8")))
+        row = next(row for row in rows if all(row[key] == str(wanted) for key, wanted in where.items()))
+        row[column] = value(row[column]) if callable(value) else value
+        _write(path, rows)
+
+    return mutate
+
+
+def without(file: str, **where: Any) -> Mutation:
+    """Drop the rows that have the values ``where``."""
+
+    def mutate(run: Path) -> None:
+        path = run / file
+        rows = list(csv.DictReader(path.open(encoding="utf-8")))
+        kept = [row for row in rows if not all(row[key] == str(wanted) for key, wanted in where.items())]
+        assert len(kept) < len(rows)
+        _write(path, kept)
+
+    return mutate
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def dispatch(building: str, asset: str, interval: int, column: str, value: float) -> Mutation:
+    """Set one number of dispatch.parquet."""
+
+    def mutate(run: Path) -> None:
+        path = run / f"buildings/{building}/dispatch.parquet"
+        table = pq.read_table(path)
+        rows = table.to_pylist()
+        row = next(row for row in rows if row["asset"] == asset and row["interval"] == interval)
+        row[column] = value
+        pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
+
+    return mutate
+
+
+def entry(file: str, key: str, change: Callable[[float], Any]) -> Mutation:
+    """Change one entry of a JSON file."""
+
+    def mutate(run: Path) -> None:
+        content = json.loads((run / file).read_text())
+        content[key] = change(content[key])
+        (run / file).write_text(json.dumps(content))
+
+    return mutate
+
+
+def both(*mutations: Mutation) -> Mutation:
+    def mutate(run: Path) -> None:
+        for one in mutations:
+            one(run)
+
+    return mutate

@@ -1,0 +1,139 @@
+"""Every rule names the one number that was changed to break it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from factory import start, town
+from mutations import Mutation, both, cell, dispatch, entry, without
+
+from planner.audit import RULES, audit
+
+B1, B2, CASE1, CASE2 = "buildings/b1/", "buildings/b2/", "buildings/b1/case/", "buildings/b2/case/"
+MARKET, INPUT = "market/", "market/case/"
+
+BROKEN: list[tuple[str, Mutation]] = [
+    ("C1", cell(B1 + "units.csv", "start", start(7), unit="a1", interval=7)),
+    ("C1", cell(MARKET + "prices.csv", "interval", 25, zone="town", interval=24)),
+    ("C1", entry("certificate.json", "intervals", lambda n: n - 1)),
+    ("C1", entry("certificate.json", "delivery_date", lambda day: "2026-03-03")),
+    ("C2", dispatch("b1", "a1.load", 3, "energy_kwh", 3.1)),
+    ("C2", dispatch("b1", "a1.load", 3, "energy_kwh", -0.1)),
+    ("C3", dispatch("b1", "a2.sun", 12, "energy_kwh", -2.1)),
+    ("C3", dispatch("b1", "a2.sun", 2, "energy_kwh", 0.1)),
+    ("C4", dispatch("b2", "d2.battery", 7, "state_of_charge_kwh", 1.0)),
+    ("C4", dispatch("b2", "d2.battery", 4, "energy_kwh", 1.2)),
+    ("C4", cell(CASE2 + "batteries.csv", "energy_kwh", 0.8, battery="d2.battery")),
+    ("C4", cell(CASE2 + "batteries.csv", "charge_kw", 0.5, battery="d2.battery")),
+    ("C5", dispatch("b2", "d2.battery", 4, "state_of_charge_kwh", 0.8)),
+    ("C6", dispatch("b2", "d2.car", 5, "energy_kwh", 1.0)),
+    ("C6", dispatch("b2", "d2.car", 2, "energy_kwh", 0.4)),
+    ("C6", cell(CASE2 + "vehicles.csv", "max_kw", 2, vehicle="d2.car")),
+    ("C6", cell(CASE2 + "vehicles.csv", "energy_kwh", 2.5, vehicle="d2.car")),
+    ("C7", dispatch("b2", "d2.washer", 17, "energy_kwh", 0.7)),
+    ("C7", dispatch("b2", "d2.washer", 20, "energy_kwh", 1.0)),
+    ("C7", cell(CASE2 + "appliances.csv", "latest_end", "16:00", appliance="d2.washer")),
+    ("C8", dispatch("b2", "d3.heat", 3, "energy_kwh", 1.2)),
+    ("C9", dispatch("b2", "d3.chp", 18, "energy_kwh", -2.2)),
+    ("C9", dispatch("b2", "d3.chp", 20, "energy_kwh", -1.5)),
+    ("C9", dispatch("b2", "d3.chp", 19, "on", 0)),
+    ("C9", cell(CASE2 + "generators.csv", "min_up_intervals", 3, generator="d3.chp")),
+    ("C10", cell(B1 + "units.csv", "use_kwh", "3.001", unit="a1", interval=5)),
+    ("C10", cell(CASE1 + "nodes.csv", "export_limit_kw", 0.5, node="a2")),
+    ("C10", cell(CASE1 + "loads.csv", "node", "a2", load="a1.load")),
+    ("C11", cell(B1 + "units.csv", "requested_kwh", "1.001", unit="a1", interval=5)),
+    ("C11", cell(B1 + "units.csv", "withheld_kwh", "2.5", unit="a2", interval=24)),
+    ("C12", cell(B2 + "position.csv", "position_kwh", "5.161", interval=10)),
+    ("C12", cell(B2 + "position.csv", "loss_kwh", "0.5", interval=10)),
+    ("C13", cell(CASE2 + "nodes.csv", "import_limit_kw", 9, node="b2")),
+    ("C13", cell(CASE1 + "nodes.csv", "import_limit_kw", 3, node="b1")),
+    (
+        "C14",
+        cell(MARKET + "exchange.csv", "import_kwh", lambda kwh: f"{float(kwh) + 0.001:.3f}", zone="town", interval=9),
+    ),
+    ("C14", cell(MARKET + "exchange.csv", "remainder_kwh", "0.001", zone="east", interval=9)),
+    ("C14", cell(MARKET + "positions.csv", "offered_kwh", "2.001", group="b1", interval=12)),
+    ("C15", cell(INPUT + "nodes.csv", "import_limit_kw", 3.5, node="f1")),
+    ("C16", cell(INPUT + "grid.csv", "import_limit_kw", 2, zone="town", start=start(10))),
+    ("C16", cell(MARKET + "exchange.csv", "export_kwh", "1.000", zone="town", interval=9)),
+    ("C16", cell(MARKET + "exchange.csv", "import_price_per_mwh", "99", zone="town", interval=9)),
+    ("C17", cell(INPUT + "lines.csv", "forward_kwh", 5, line_id="L")),
+    ("C18", cell(MARKET + "acceptances.csv", "accepted_kwh", "2.001", row=1)),
+    ("C18", cell(MARKET + "acceptances.csv", "accepted_kwh", "0.5", row=4)),
+    (
+        "C18",
+        both(
+            cell(INPUT + "orders.csv", "quantity_kwh", 4, interval=8),
+            cell(INPUT + "orders.csv", "quantity_kwh", 4, interval=9),
+        ),
+    ),
+    ("C18", cell(MARKET + "acceptances.csv", "ratio", "0.9", row=1)),
+    ("C18", without(MARKET + "acceptances.csv", row=2)),
+    ("C19", cell(B1 + "units.csv", "allocation_kwh", "2.001", unit="a1", interval=5)),
+    ("C19", cell(INPUT + "supply.csv", "energy_kwh", "3.9", contract="c1", start=start(4))),
+    ("C19", cell(MARKET + "exchange.csv", "supply_kwh", "0.501", zone="town", interval=9)),
+    ("C19", cell(INPUT + "allocations.csv", "energy_kwh", "3.9", node="b1", start=start(4))),
+    ("C20", entry("certificate.json", "objective", lambda cost: cost * 1.0001)),
+    ("C20", entry(B2 + "answer.json", "cost", lambda cost: cost * 1.0001)),
+    ("C20", cell(CASE2 + "batteries.csv", "wear_per_mwh", 21, battery="d2.battery")),
+    ("C20", cell(CASE2 + "generators.csv", "start_cost", 0.51, generator="d3.chp")),
+    ("C20", cell(CASE2 + "loads.csv", "curtailment_cost_per_mwh", 60, load="d1.load")),
+    ("C20", cell(CASE1 + "solar.csv", "support_per_mwh", 11, plant="a2.sun")),
+    ("C20", cell(CASE1 + "allocations.csv", "reserve_per_mwh", 160, node="a2", start=start(23))),
+    ("C20", cell(CASE2 + "flexible.csv", "min_cumulative_kwh", 6, start=start(20))),
+    ("C20", cell(CASE2 + "vehicles.csv", "energy_kwh", 3.5, vehicle="d2.car")),
+    ("C21", entry("certificate.json", "bound", lambda bound: bound + 2)),
+    ("C21", entry("certificate.json", "gap_absolute", lambda gap: gap / 2)),
+    ("C21", entry("certificate.json", "gap_relative", lambda gap: gap / 2)),
+    ("C22", entry("certificate.json", "lost_opportunity_cost", lambda _: {"total": 0.9})),
+    ("C22", entry(B1 + "answer.json", "proven_bound", lambda bound: bound + 1)),
+    ("C22", cell(INPUT + "grid.csv", "import_price_per_mwh", 120, zone="town", start=start(10))),
+    ("C22", cell(B1 + "position.csv", "node_price_per_mwh", "140", interval=3)),
+    ("C22", cell(MARKET + "exchange.csv", "unserved_kwh", "0.100", zone="town", interval=9)),
+    ("C23", cell(MARKET + "prices.csv", "price_per_mwh", "100.001", zone="town", interval=5)),
+    ("C23", cell(MARKET + "prices.csv", "price_per_mwh", "101", zone="town", interval=5)),
+    ("C23", cell(MARKET + "prices.csv", "price_per_mwh", "4001", zone="town", interval=5)),
+    ("C23", cell(INPUT + "orders.csv", "price_per_mwh", 120, order_id="s1")),
+    ("C23", cell(INPUT + "orders.csv", "price_per_mwh", 120, order_id="p1")),
+    ("C23", cell(MARKET + "acceptances.csv", "surplus", "0.05", row=1)),
+    ("C23", cell(MARKET + "acceptances.csv", "reason", "partly_accepted", row=1)),
+    ("C23", cell(B2 + "position.csv", "node_price_per_mwh", "101", interval=3)),
+    ("S1", cell(B1 + "trades.csv", "energy_kwh", "0.999", interval=5)),
+    ("S1", cell(B1 + "trades.csv", "buyer", "a2", interval=5)),
+    ("S1", without(B1 + "trades.csv", interval=5)),
+    ("S2", cell(B1 + "position.csv", "internal_price_per_mwh", "109", interval=5)),
+    ("S2", cell(B2 + "position.csv", "internal_price_per_mwh", "100", interval=18)),
+    ("S2", cell(B1 + "trades.csv", "price_per_mwh", "102", interval=5)),
+    ("S3", entry(B2 + "answer.json", "no_trade_cost", lambda cost: cost - 0.1)),
+    ("S3", cell(MARKET + "settlement.csv", "amount", "0.6", account="group:b2", line="make_whole")),
+    ("S3", cell(B2 + "settlement.csv", "amount", "0.6", account="d1", line="make_whole")),
+    ("S4", cell(MARKET + "settlement.csv", "amount", "0.700000001", account="group:b2", line="make_whole")),
+    ("S4", cell(B1 + "settlement.csv", "amount", "-0.120000001", account="a1", line="allocated_energy", interval=4)),
+    ("S5", cell(B1 + "settlement.csv", "price_per_mwh", "61", account="a1", line="allocated_energy", interval=4)),
+    ("S5", cell(MARKET + "settlement.csv", "price_per_mwh", "101", account="group:b2", line="energy", interval=4)),
+    ("S5", cell(B1 + "statements.csv", "amount", "-0.13", unit="a1", line="allocated_energy", interval=4)),
+    ("S5", cell(MARKET + "flows.csv", "rent", "0.1", line_id="L", interval=4)),
+    ("S6", cell(B1 + "settlement.csv", "energy_kwh", "2.001", account="a1", line="allocated_energy", interval=4)),
+    ("S6", cell(B1 + "settlement.csv", "energy_kwh", "1.001", account="a1", line="internal_buy", interval=4)),
+    ("S6", cell(MARKET + "settlement.csv", "energy_kwh", "9.001", account="group:b2", line="energy", interval=4)),
+    ("S6", without(B2 + "settlement.csv", account="d1", line="market_buy", interval=4)),
+]
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return town(tmp_path_factory.mktemp("run") / "town", look_ahead=2)
+
+
+@pytest.mark.parametrize(("rule", "mutation"), BROKEN, ids=[f"{rule}-{i}" for i, (rule, _) in enumerate(BROKEN)])
+def test_broken_rule_is_named(rule: str, mutation: Mutation, clean: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(clean, tmp_path / "run")
+    mutation(run)
+    result = audit(run)
+    assert rule in result.rules_violated, str(result)
+
+
+def test_every_rule_of_clear_and_settlement_has_a_mutation() -> None:
+    assert {rule for rule, _ in BROKEN} == {rule for rule in RULES if rule[0] in "CS"}

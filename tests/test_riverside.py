@@ -1,0 +1,148 @@
+"""The committed sample city: complete, consistent with its meters, and written by its script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from planner.case import read_case
+from planner.generate import riverside
+
+SAMPLE = Path(__file__).parents[1] / "data" / "riverside"
+ASSET_OF = {"solar": "solar", "battery": "batteries", "vehicle": "vehicles", "appliance": "appliances"}
+
+
+def read(name: str, folder: Path = SAMPLE) -> pd.DataFrame:
+    path = next(path for path in sorted(folder.iterdir()) if path.name.split(".")[0] == name and path.is_file())
+    return pd.read_csv(path)
+
+
+@pytest.fixture(scope="module")
+def nodes() -> pd.DataFrame:
+    return read("nodes").set_index("node")
+
+
+@pytest.fixture(scope="module")
+def exports() -> dict[str, pd.DataFrame]:
+    return {path.name: pd.read_csv(path) for path in sorted((SAMPLE / "meters").iterdir())}
+
+
+def test_the_sample_is_what_its_script_writes(tmp_path: Path) -> None:
+    written = riverside.write(tmp_path)
+    for path in sorted(written.rglob("*.csv*")):
+        here = SAMPLE / path.relative_to(written)
+        pd.testing.assert_frame_equal(pd.read_csv(here), pd.read_csv(path), rtol=1e-4, atol=2e-3, obj=path.name)
+    assert (SAMPLE / "case.toml").read_text("utf-8") == (written / "case.toml").read_text("utf-8")
+
+
+def test_it_is_small_enough_to_commit() -> None:
+    assert sum(path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()) < 3_000_000
+
+
+def test_it_is_valid_and_its_day_has_25_hours() -> None:
+    case = read_case(SAMPLE)
+    assert case.grid.settled == 100
+    assert case.settings.privacy.preset == "exchange"
+    assert case.settings.allocation.locality == "netting"
+    assert case.settings.solver.mode == "decentralised"
+
+
+def test_three_large_buildings_and_a_cohort_behind_one_feeder(nodes: pd.DataFrame) -> None:
+    day = read("allocations").groupby("node")["energy_kwh"].sum()
+    units = nodes[nodes["kind"] == "unit"].assign(energy=day)
+    assert len(units) >= 150
+    people = units[units["use"] != "common"]
+    occupants = people.groupby("parent")["occupant"].nunique()
+    large = occupants[occupants >= 30].index
+    assert len(large) >= 3
+    for house in large:
+        share = people[people["parent"] == house].groupby("occupant")["energy"].sum()
+        assert share.max() <= 0.15 * units.loc[units["parent"] == house, "energy"].sum()
+    small = occupants.drop(large).index
+    size = units.groupby("parent")["energy"].count()[small]
+    assert len(small) >= 5
+    assert size.between(3, 10).all()
+    assert nodes.loc[small, "parent"].nunique() == 1
+    cohort = people[people["parent"].isin(small)]
+    total = units.loc[units["parent"].isin(small), "energy"]
+    assert cohort.groupby("occupant")["energy"].sum().max() <= 0.15 * total.sum()
+    assert total.groupby(units["parent"]).sum().max() <= 0.4 * total.sum()
+    assert cohort["occupant"].nunique() >= 15
+
+
+def test_meters_and_their_files_agree(nodes: pd.DataFrame, exports: dict[str, pd.DataFrame]) -> None:
+    meters = read("meters")
+    found: dict[str, set[str]] = {}
+    for name, table in exports.items():
+        if "energy_kwh" in table:
+            pairs = set(zip(table["meter"], table["channel"], strict=True))
+        else:
+            pairs = {tuple(column.split(":")) for column in table.columns if column != "start"}
+        found[name] = {f"{meter}:{channel}" for meter, channel in pairs}
+    stated = meters.groupby("file").apply(lambda rows: set(rows["meter"] + ":" + rows["channel"]))
+    assert found == stated.to_dict()
+    assert set(meters["node"]) <= set(nodes.index)
+    used = set(read("loads")["meter"].dropna()) | set(read("solar")["meter"].dropna())
+    assert used == set(meters["meter"])
+    assert set(meters["part_of"].dropna()) <= set(meters["meter"])
+
+
+def test_meter_includes_names_what_is_behind_the_meter() -> None:
+    loads, meters = read("loads").dropna(subset="meter_includes"), read("meters").set_index("meter")
+    loads = loads[loads["meter_includes"] != "none"]
+    words = {word for text in loads["meter_includes"] for word in text.split(";")}
+    assert words == set(ASSET_OF)
+    for _, load in loads.iterrows():
+        for word in load["meter_includes"].split(";"):
+            assert load["node"] in set(read(ASSET_OF[word])["node"]), word
+        if "solar" in load["meter_includes"]:
+            assert (meters["part_of"] == load["meter"]).any()
+            assert meters.loc[load["meter"], "channel"] == "net"
+
+
+def test_net_is_use_less_production(exports: dict[str, pd.DataFrame]) -> None:
+    """At night a net meter with a sub-meter for sun equals plain use; at noon it must be lower by what the sun made."""
+    meters = read("meters").set_index("meter")
+    below = meters[meters["part_of"].notna() & ~meters["file"].str.contains("long")]
+    assert len(below) >= 3
+    for plant, row in below.iterrows():
+        table = exports[row["file"]]
+        use = table[f"{row['part_of']}:net"] + table[f"{plant}:production"]
+        includes = read("loads").set_index("meter").loc[row["part_of"], "meter_includes"]
+        if "battery" not in includes:
+            assert use.min() >= -0.0011
+
+
+def test_history_spans_four_weeks_and_the_clock_change(exports: dict[str, pd.DataFrame]) -> None:
+    table = exports["b01.csv.gz"]
+    instants = pd.to_datetime(table["start"], utc=True)
+    assert instants.diff().dropna().eq(pd.Timedelta("15min")).all()
+    local = instants.dt.tz_convert("Europe/Stockholm").dt.date.astype(str).value_counts()
+    assert local["2026-10-25"] == 100
+    assert (local.drop("2026-10-25") == 96).all()
+    assert len(local) >= 28
+
+
+def test_exports_have_something_to_report(exports: dict[str, pd.DataFrame]) -> None:
+    long = exports["b05.long.csv.gz"]
+    assert (long["quality"] == "estimated").any()
+    assert long.duplicated().any()
+    key = ["meter", "channel", "start"]
+    assert len(long.drop_duplicates()) == len(long.drop_duplicates(key)), "no reading is contradicted"
+    hours = long.groupby("meter")["start"].nunique()
+    assert hours.min() < hours.max(), "hours are missing"
+    assert exports["b01.csv.gz"].isna().any().sum() == 2
+
+
+def test_allocations_fit_the_supply_and_the_transformer(nodes: pd.DataFrame) -> None:
+    given = read("allocations").pivot(index="start", columns="node", values="energy_kwh")
+    kind = nodes["kind"].reindex(given.columns)
+    supply = read("supply").groupby("start")["energy_kwh"].sum()
+    assert (given.loc[:, (kind == "building").to_numpy()].sum(axis=1) <= supply + 1e-9).all()
+    behind = nodes.index[nodes["parent"] == "t01"]
+    assert len(behind) == 2
+    assert given[behind].sum(axis=1).max() * 4 <= nodes.loc["t01", "import_limit_kw"]
+    np.testing.assert_allclose(given * 1000, (given * 1000).round(), atol=1e-6)
