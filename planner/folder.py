@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from planner.canonical import normal
 from planner.problems import Problem, closest, suggest
 from planner.reading import Lines, Raw, read_raw
 from planner.settings import Settings
@@ -66,8 +67,10 @@ def read_tables(folder: Path, settings: Settings) -> Tables:
     return out
 
 
+@lru_cache(maxsize=len(TABLES))
 def empty(table: Table) -> pd.DataFrame:
-    return normal(typed({}, table, lambda _: np.nan, lambda *_: None), table)[0]
+    """The table without rows; one value for all, as no one may change a frame of a case."""
+    return normal(typed({}, table, lambda _: np.nan, lambda *_: None, 0), table)[0]
 
 
 def _find(folder: Path, out: Tables) -> dict[str, Path]:
@@ -154,7 +157,7 @@ def conform(
     def report(column: str, row: int, what: str, value: str, hint: str) -> None:
         problems.append(Problem(raw.file, line(int(origin[row])), what, value, hint))
 
-    frame = typed(columns, table, settings.get, report, raw.decimal_comma)
+    frame = typed(columns, table, settings.get, report, len(origin), raw.decimal_comma)
     if table.name == "orders":
         _quantities(frame, settings, report)
         frame["row"] = origin + 1
@@ -214,45 +217,6 @@ def _quantities(frame: pd.DataFrame, settings: Settings, report: Callable[[str, 
         report("quantity_mw", int(row), "quantity_kwh and quantity_mw are both given", "", "keep one of the two")
     frame["quantity_kwh"] = np.where(np.isnan(kwh), mw * 1000 * settings.interval_minutes / 60, kwh)
     frame["quantity_mw"] = np.nan
-
-
-def normal(frame: pd.DataFrame, table: Table) -> tuple[pd.DataFrame, Rows]:
-    """The frame in canonical row order with a plain index, and the permutation that brought it there."""
-    if len(frame) < 2:
-        return frame, np.arange(len(frame), dtype=np.int64)
-    names = list(frame.columns)
-    if table.series:
-        names = [*table.key, "interval", "start", *(n for n in names if len(frame) < 1000)]
-    keys = [key for key in (_sortable(frame[name]) for name in dict.fromkeys(names)) if key is not None]
-    if not keys:
-        return frame, np.arange(len(frame), dtype=np.int64)
-    order = np.lexsort(keys[::-1]).astype(np.int64)
-    if (order[1:] > order[:-1]).all():
-        return frame, order
-    return frame.take(order).reset_index(drop=True), order
-
-
-def _sortable(series: pd.Series) -> npt.NDArray[Any] | None:
-    """Numbers that sort as the column does; None where it is the same in every row."""
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
-        codes = series.dt.tz_localize(None).to_numpy().astype("M8[ns]").view(np.int64)
-    elif series.dtype == "Int64":
-        codes = series.to_numpy(dtype="int64", na_value=-1)
-    elif pd.api.types.is_numeric_dtype(series.dtype) or series.dtype == bool:
-        codes = np.nan_to_num(series.to_numpy(dtype="float64"), nan=-np.inf)
-    else:
-        codes = _text_codes(series)
-    return None if (codes == codes[0]).all() else codes
-
-
-def _text_codes(series: pd.Series) -> npt.NDArray[np.int64]:
-    """Ranks of a text column by Unicode code point, the same on every machine."""
-    coded = pa.array(series, from_pandas=True).dictionary_encode()
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    words = ["" if word is None else word for word in coded.dictionary.to_pylist()]
-    rank = np.empty(max(len(words), 1), dtype=np.int64)
-    rank[np.array(sorted(range(len(words)), key=words.__getitem__), dtype=np.int64)] = np.arange(len(words))
-    return rank[coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)]
 
 
 def conform_frame(frame: pd.DataFrame, table: Table, settings: Settings) -> tuple[pd.DataFrame, list[Problem]]:

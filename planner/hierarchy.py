@@ -61,7 +61,8 @@ def zones(tables: Tables) -> tuple[str, ...]:
 
 def parents(nodes: pd.DataFrame) -> dict[str, str]:
     """The parent of every node that has one."""
-    return {n: p for n, p in zip(nodes["node"], nodes["parent"], strict=True) if p}
+    pairs = zip(nodes["node"].to_numpy(dtype=object), nodes["parent"].to_numpy(dtype=object), strict=True)
+    return {node: parent for node, parent in pairs if parent}
 
 
 def upwards(node: str, parent: Mapping[str, str]) -> Iterator[str]:

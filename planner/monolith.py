@@ -10,12 +10,13 @@ import numpy as np
 
 from planner.answered import Answered
 from planner.gateway import LocalGateway, solver_seconds
-from planner.publication import from_model, multipliers_of
+from planner.publication import block_claims, from_model, multipliers_of
 from planner.schedule import Schedule, read_schedules
 from planner_models.city import CityModel, build_city, solve_pieces
 from planner_models.linear import LinearModel
 from planner_models.locality import freeze
 from planner_models.master import Master
+from planner_models.pricing import Claim
 from planner_models.solve import Options, Solver
 from planner_models.words import City, Locality
 
@@ -50,7 +51,8 @@ def clear_in_one(
     dispatched = master.dispatch(positions, 60.0, 1e-6)
     priced_s = time.perf_counter()
     if pricing == "fixed_integers" and solution.has_answer:
-        prices = from_model(whole.market, model, x, True, tick, options)
+        claims = block_claims(whole.market, x) + _building_claims(master, gateways, schedules, alone)
+        prices = from_model(whole.market, model, x, True, tick, options, claims)
     else:
         relaxed = Solver(model, options).lp()
         prices = from_model(whole.market, model, relaxed.x, False, tick, options)
@@ -92,3 +94,15 @@ def _solve(
 def _schedules(whole: CityModel, x: np.ndarray, city: City) -> dict[str, Schedule]:
     found = read_schedules(whole.model, whole.buildings_part(x), city.buildings, city.grid, city.fees)
     return {s.building.id: s for s in found}
+
+
+def _building_claims(
+    master: Master, gateways: Sequence[LocalGateway], schedules: dict[str, Schedule], alone: dict[str, Schedule]
+) -> list[Claim]:
+    """What each building loses against no trade, c_b + p.q - c_b(no trade), in the market's multipliers."""
+    claims = []
+    for g, gateway in enumerate(gateways):
+        name = gateway.buildings[0].id
+        slope = -(master.gathers[g] @ (schedules[name].position_wh / 1000))
+        claims.append(Claim(slope, schedules[name].cost - alone[name].cost))
+    return claims

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from planner.answered import Prices
 from planner.quantise import Floats
 from planner_models.linear import LinearModel
 from planner_models.marketplace import MarketModel
-from planner_models.pricing import PriceRange, price_range, supporting_face
+from planner_models.pricing import Claim, PriceRange, least_make_whole, price_range, supporting_face
 from planner_models.solve import Options
 from planner_models.template import Ints
+from planner_models.words import Side
 
 HAIR = 1e-7
 
@@ -33,15 +36,43 @@ def feeder_rows(market: MarketModel) -> Ints:
     return out
 
 
+def block_claims(market: MarketModel, x: Floats) -> list[Claim]:
+    """What each accepted block loses, as a function of the multipliers of the market's rows."""
+    city, signs = market.city, socket_signs(market).reshape(market.balance_rows.shape)
+    claims = []
+    for block in city.blocks:
+        taken = np.array(block.quantities_kwh) * float(x[market.variables["ratio"][block.id]])
+        if not taken.any():
+            continue
+        z, at = city.zones.index(block.zone), list(block.intervals)
+        side = 1.0 if block.side is Side.SELL else -1.0
+        slope = np.zeros(len(market.row_lower))
+        np.add.at(slope, market.balance_rows[z, at], side * signs[z, at] * taken)
+        claims.append(Claim(slope, side * block.price_per_mwh / 1000 * float(taken.sum())))
+    return claims
+
+
 def from_model(
-    market: MarketModel, model: LinearModel, x: Floats, fixed_integers: bool, tick: float, options: Options
+    market: MarketModel,
+    model: LinearModel,
+    x: Floats,
+    fixed_integers: bool,
+    tick: float,
+    options: Options,
+    claims: Sequence[Claim] = (),
 ) -> Prices:
-    """Prices of a cleared model whose first rows are the market's: face, ranges, projection, tick."""
+    """Prices of a cleared model whose first rows are the market's: face, ranges, projection, tick.
+
+    ``claims`` are losses to be kept least before the projection; their slopes cover the market's rows.
+    """
     rows = market.balance_rows.ravel()
     signs = socket_signs(market)
     feeders = feeder_rows(market)
     priced = np.concatenate([rows, feeders[feeders >= 0]])
-    found = price_range(supporting_face(model, x, fixed_integers), priced, options)
+    face = supporting_face(model, x, fixed_integers)
+    rest = face.matrix.shape[1] - len(market.row_lower)
+    padded = [Claim(np.concatenate([c.slope, np.zeros(rest)]), c.constant) for c in claims]
+    found = price_range(least_make_whole(face, padded, options), priced, options)
     zones = (len(market.city.zones), market.n)
     k = len(rows)
     ends = np.stack([-1000 * signs * found.low[:k], -1000 * signs * found.high[:k]])

@@ -13,14 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from planner.instants import instant_of, wrong_times
 from planner.problems import shown, suggest
 from planner.tables import Column, Same, Setting, Table, Type
 
 ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MOST = 10  # problems shown of one kind in one column
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-WITH_OFFSET = re.compile(r"(Z|[+-]\d{2}:?\d{2})$")
-ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?")
 
 Rows = npt.NDArray[np.intp]
 Report = Callable[[int, str, str, str], None]
@@ -47,13 +46,13 @@ def typed(
     table: Table,
     default: Callable[[str], Any],
     report: Callable[[str, int, str, str, str], None],
+    length: int,
     comma: bool = False,
 ) -> pd.DataFrame:
-    """A frame with all columns of ``table``, typed, defaults filled, rows as they came.
+    """A frame of ``length`` rows with all columns of ``table``, typed, defaults filled, rows as they came.
 
     ``default(path)`` looks up a setting; ``report(column, row, what, value, hint)`` takes every problem.
     """
-    length = len(next(iter(columns.values()))) if columns else 0
     out: dict[str, Any] = {}
     for column in table.columns:
         raw = columns.get(column.name)
@@ -246,9 +245,9 @@ def parse_instant(cells: Cells) -> pd.Series:
         return _timestamps(cells)
     coded = _text(cells).dictionary_encode()
     words: list[str] = coded.dictionary.to_pylist()
-    parsed = np.array([_instant(word) for word in words], dtype="M8[ns]")
+    parsed = np.array([instant_of(word) for word in words], dtype="M8[ns]")
     codes = coded.indices.to_numpy(zero_copy_only=False)
-    for wrong, what, hint in _wrong_times(words, parsed):
+    for wrong, what, hint in wrong_times(words, parsed):
         if wrong:
             hit = np.isin(codes, wrong)
             cells.each(np.flatnonzero(hit), f"{cells.column.name} {what}", hint)
@@ -266,25 +265,6 @@ def _timestamps(cells: Cells) -> pd.Series:
         return pd.Series(pd.DatetimeIndex(np.full(len(cells.raw), np.datetime64("NaT"), "M8[ns]"), tz="UTC"))
     plain = cells.raw.cast(pa.timestamp("ns", tz="UTC")).to_numpy(zero_copy_only=False)
     return pd.Series(pd.DatetimeIndex(plain.astype("M8[ns]"), tz="UTC"))
-
-
-def _instant(word: str) -> np.datetime64:
-    """One ISO 8601 instant as UTC; NaT for anything else."""
-    if not ISO.fullmatch(word) or not WITH_OFFSET.search(word):
-        return np.datetime64("NaT", "ns")
-    try:
-        utc = pd.Timestamp(word.replace(",", ".")).tz_convert("UTC").tz_localize(None)
-    except (ValueError, OverflowError):
-        return np.datetime64("NaT", "ns")
-    return utc.to_datetime64() if 1900 <= utc.year <= 2200 else np.datetime64("NaT", "ns")
-
-
-def _wrong_times(words: list[str], parsed: npt.NDArray[Any]) -> Iterator[tuple[list[int], str, str]]:
-    bad = [i for i, word in enumerate(words) if word and np.isnat(parsed[i])]
-    naive = [i for i in bad if ISO.fullmatch(words[i]) and not WITH_OFFSET.search(words[i])]
-    yield naive, "has no offset", "write 2026-10-25T00:00:00+02:00, or use the column interval"
-    rest = [i for i in bad if i not in set(naive)]
-    yield rest, "is not a time", "write ISO 8601 with an offset, as 2026-10-25T00:00:00+02:00"
 
 
 PARSERS: dict[Type, Callable[[Cells], Any]] = {

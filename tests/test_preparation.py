@@ -26,6 +26,7 @@ from planner_models.words import (
     Vehicle,
 )
 
+import planner
 from planner.case import Case, read_case
 from planner.preparation import allocations, prepare
 from planner.preparation.appliances import resampled
@@ -33,6 +34,7 @@ from planner.preparation.members import virtual_common
 from planner.preparation.plants import sun_ratio, wind_ratio
 from planner.problems import InvalidInput
 
+CASES = Path(__file__).parents[1] / "data" / "cases"
 TOML = """
 name = "small"
 delivery_date = 2026-06-15
@@ -235,13 +237,22 @@ class TestOtherAssets:
     def test_flexible_band_goes_on_in_the_look_ahead(self, tmp_path: Path) -> None:
         head = "load,node,interval,min_kw,max_kw,min_cumulative_kwh,max_cumulative_kwh,deviation_cost_per_mwh\n"
         rows = "".join(f"h,u1,{i},0,2,{i if i % 12 == 0 else ''},,90\n" for i in range(1, 25))
-        band = asset(prepare(case_of(tmp_path, 13, flexible=head + rows)), "h")
+        band = asset(prepare(case_of(tmp_path, 37, flexible=head + rows)), "h")
         assert isinstance(band, Flexible)
-        assert (band.min_kwh, band.max_kwh) == ((0.0,) * 37, (2.0,) * 37)
+        assert (band.min_kwh, band.max_kwh) == ((0.0,) * 61, (2.0,) * 61)
         assert band.min_cumulative_kwh is not None
-        assert [band.min_cumulative_kwh[i] for i in (0, 11, 12, 23, 35)] == [0.0, 12.0, 0.0, 24.0, 36.0]
+        assert [band.min_cumulative_kwh[i] for i in (0, 11, 12, 23, 35, 47, 59)] == [0, 12, 0, 24, 36, 48, 60]
         assert band.max_cumulative_kwh is None
         assert band.deviation_cost_per_mwh == 90.0
+
+    @pytest.mark.parametrize("anew", [True, False], ids=["counts anew", "goes on"])
+    def test_flexible_band_by_start_continues_either_way(self, tmp_path: Path, anew: bool) -> None:
+        starts = pd.date_range("2026-06-14T22:00Z", periods=26, freq="h")
+        counted = [i % 24 + 1 if anew else i + 1 for i in range(26)]
+        rows = "".join(f"h,u1,{s:%Y-%m-%dT%H:%M:%SZ},0,2,{c}\n" for s, c in zip(starts, counted, strict=True))
+        head = "load,node,start,min_kw,max_kw,max_cumulative_kwh\n"
+        band = asset(prepare(case_of(tmp_path, 2, flexible=head + rows)), "h")
+        assert band.max_cumulative_kwh == tuple(float(i + 1) for i in range(26))
 
 
 class TestNetwork:
@@ -420,6 +431,13 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as refused:
         prepare(case.with_(loads=case.loads.assign(meter="m", profile="")))
     assert len(refused.value.errors) == 2
+
+
+def test_a_buildings_own_folder_prepares_to_the_same_building() -> None:
+    """What a run leaves for a building's holder is all that the building was cleared from."""
+    case = read_case(CASES / "k14-lossy")
+    own = planner.clear(case).folder / "buildings" / "b1" / "case"
+    assert building(prepare(read_case(own))) == building(prepare(case))
 
 
 def test_a_thousand_units_are_prepared_in_half_a_second(tmp_path: Path) -> None:

@@ -132,6 +132,9 @@ def stamp_buildings(
     exclusive: bool = False,
 ) -> Stamped:
     """Stamp every asset, unit and building; members of a family and shape are stamped together."""
+    if not buildings:
+        nothing = assembler.collect((), 0)
+        return Stamped(nothing, nothing, nothing, ())
     units = [(building, unit) for building in buildings for unit in building.units]
     assets = [((b.id, u.id, a.id), i, a) for i, (b, u) in enumerate(units) for a in u.assets]
     draws = []

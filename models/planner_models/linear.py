@@ -192,6 +192,10 @@ class Assembler:
         self.parts.setdefault(part, []).append(values)
 
     def build(self) -> LinearModel:
+        if not self.groups:
+            none = np.empty(0)
+            empty = sparse.csc_matrix((0, 0))
+            return LinearModel(empty, none, none, none, none, none, none > 0, (), none.astype(np.int64))
         wide = []
         for rows in self.rows:
             rows.resize((rows.shape[0], self.width))

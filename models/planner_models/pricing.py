@@ -9,6 +9,7 @@ Source of the rule: contract 2, rule 4: range of each price over the face, midpo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import clarabel
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from planner_models.linear import LinearModel
-from planner_models.solve import Options, Solver
+from planner_models.solve import Options, Solution, Solver
 from planner_models.template import Floats, Ints
 
 TOUCH = 1e-6
@@ -82,6 +83,43 @@ def tighten(face: Face) -> Face:
     return Face(rows[rest].tocsc(), face.row_lower[rest], face.row_upper[rest], lower, upper)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A participant's loss as a function of the multipliers: ``constant + slope . y``, made whole where positive."""
+
+    slope: Floats
+    constant: float
+
+
+def least_make_whole(face: Face, claims: Sequence[Claim], options: Options) -> Face:
+    """The part of the face where the claims' losses add up to the least (contract 2, rule 4, fixed_integers)."""
+    if not claims:
+        return face
+    k, m = len(claims), face.matrix.shape[1]
+    slopes = sparse.csr_matrix(np.stack([c.slope for c in claims]))
+    paid = sparse.identity(k)
+    matrix = sparse.bmat([[face.matrix, None], [-slopes, paid]], format="csc")
+    constants = np.array([c.constant for c in claims])
+    wide = Face(
+        matrix,
+        np.concatenate([face.row_lower, constants]),
+        np.concatenate([face.row_upper, np.full(k, np.inf)]),
+        np.concatenate([face.lower, np.zeros(k)]),
+        np.concatenate([face.upper, np.full(k, np.inf)]),
+    )
+    cost = np.concatenate([np.zeros(m), np.ones(k)])
+    found = _FaceSolver(wide, options).least(cost)
+    if not found.has_answer:
+        return face
+    total = sparse.csc_matrix(cost[None, :])
+    return replace(
+        wide,
+        matrix=sparse.vstack([wide.matrix, total], format="csc"),
+        row_lower=np.append(wide.row_lower, -np.inf),
+        row_upper=np.append(wide.row_upper, found.objective),
+    )
+
+
 def price_range(face: Face, rows: Ints, options: Options) -> PriceRange:
     """Ends of each priced multiplier over the face, and the projection of the midpoints onto it."""
     face = tighten(face)
@@ -135,6 +173,12 @@ class _FaceSolver:
         self.solver.set_cost(cost)
         found = self.solver.lp()
         return float(found.x[row]) if found.has_answer else fallback
+
+    def least(self, cost: Floats) -> Solution:
+        """The face's least ``cost . y``."""
+        solver = Solver(self.model, replace(self.options, time_limit_s=60.0))
+        solver.set_cost(cost)
+        return solver.lp()
 
     def holds(self, rows: Ints, values: Floats) -> bool:
         """Whether the face has a point with these multipliers in these rows."""

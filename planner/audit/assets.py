@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from planner.audit.evidence import Building
 from planner.audit.findings import Findings
-from planner.audit.series import case_series
+from planner.audit.series import case_series, wide_series
 from planner.audit.table import Numbers, Table
 
 ROUNDING_WH = 1.0  # energy is rounded cumulatively per asset, so one interval may be off by one Wh
@@ -31,7 +31,7 @@ def profiles(b: Building, names: Sequence[str]) -> Numbers:
     table = b.case("profiles")
     if table is None or "profile" in table.columns:
         return case_series(table, b.grid, "profile", names, "value")
-    return np.vstack([np.zeros((0, len(b.grid))), *(case_series(table, b.grid, "", ("",), n) for n in names)])
+    return wide_series(table, b.grid, names)
 
 
 def profile_wh(b: Building, table: Table) -> Numbers:

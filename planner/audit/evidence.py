@@ -45,13 +45,21 @@ class Evidence:
 
     @cached_property
     def terms(self) -> Terms:
+        """The terms of the first case folder there is; C1 compares the others with them."""
+        present = [f for f in self.holders if (self.root / f / "case" / "case.toml").is_file()]
+        return self.terms_of((present or self.holders)[0])
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """The folders that carry a case: the market's and every building's."""
+        return ("market", *(b.folder for b in self.buildings))
+
+    def terms_of(self, folder: str) -> Terms:
         try:
             day = str(self.certificate.get("delivery_date", ""))
         except (MissingFileError, DamagedFileError):
             day = ""
-        folders = ["market", *(f"buildings/{b.id}" for b in self.buildings)]
-        present = [f for f in folders if (self.root / f / "case" / "case.toml").is_file()]
-        return read_terms(self.root, f"{(present or folders)[0]}/case/case.toml", day)
+        return read_terms(self.root, f"{folder}/case/case.toml", day)
 
     @property
     def grid(self) -> Grid:
@@ -110,6 +118,7 @@ class Building:
 
     def __init__(self, run: Evidence, name: str) -> None:
         self.run, self.id, self.folder = run, name, f"buildings/{name}"
+        self.counted_cost: float | None = None  # kept by objective.building_cost
 
     @property
     def grid(self) -> Grid:
@@ -132,7 +141,9 @@ class Building:
         return str(self.answer.get("group", self.id))
 
     def file(self, name: str) -> str:
-        return f"{self.folder}/{name}"
+        """How a violation names one of the building's files."""
+        ending = "" if "." in name else ".parquet" if name == "dispatch" else ".csv"
+        return f"{self.folder}/{name}{ending}"
 
     def case(self, name: str) -> Table | None:
         return self.run.optional(f"{self.folder}/case/{name}")

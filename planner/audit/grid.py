@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,16 +15,20 @@ from planner.audit.table import Table
 
 @dataclass(frozen=True)
 class Grid:
-    """Starts of all intervals in seconds since 1970 UTC: the delivery day's ``settled`` first, then look-ahead."""
+    """Starts of all intervals in seconds since 1970 UTC: the delivery day's ``settled`` first, then look-ahead.
 
-    starts: npt.NDArray[np.int64]
+    Two grids of one day, zone and length are the same, so ``starts`` is left out of the comparison.
+    """
+
+    starts: npt.NDArray[np.int64] = field(compare=False)
+    length: int
     minutes: int
     settled: int
     day: date
     zone: ZoneInfo
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return self.length
 
     @property
     def hours(self) -> float:
@@ -41,7 +45,12 @@ class Grid:
 
     def index(self, table: Table) -> npt.NDArray[np.int64]:
         """Interval (from 0) of each row, by start where it has one, else by number; outside the horizon -1."""
-        begun, number = table.instants(), table.numbers("interval", 0.0)
+        if table.places is None:
+            table.places = self._index(table)
+        return table.places
+
+    def _index(self, table: Table) -> npt.NDArray[np.int64]:
+        begun, number = table.instants, table.numbers("interval", 0.0)
         shifted = begun - self.starts[0]
         by_start = np.where(shifted % self.step == 0, shifted // self.step, -1)
         t = np.where(begun >= 0, by_start, number.astype(np.int64) - 1)
@@ -59,4 +68,4 @@ def civil_grid(day: date, zone: ZoneInfo, minutes: int, look_ahead_hours: float)
     last = int(datetime.combine(day + timedelta(days=1), time(), zone).timestamp())
     settled = (last - first) // (minutes * 60)
     n = settled + int(look_ahead_hours * 60 // minutes)
-    return Grid(first + np.arange(n, dtype=np.int64) * minutes * 60, minutes, settled, day, zone)
+    return Grid(first + np.arange(n, dtype=np.int64) * minutes * 60, n, minutes, settled, day, zone)

@@ -29,6 +29,10 @@ def check_run(run: Evidence, found: Findings) -> None:
     ):
         if value != right:
             found.add("C1", "certificate.json", f"{name} are not those of the civil day", value, right, name=name)
+    for folder in run.holders:
+        if (run.root / folder / "case").is_dir() and (terms := run.terms_of(folder)) != run.terms:
+            what = "its case says other terms than the first"
+            found.add("C1", f"{folder}/case/case.toml", what, str(terms.grid.day), str(grid.day), name=folder)
     for table, first, last in _tables(run):
         _check_rows(table, grid, first, last, found)
 
@@ -48,7 +52,7 @@ def _tables(run: Evidence) -> Iterator[tuple[Table, int, int]]:
 
 def _check_rows(table: Table, grid: Grid, first: int, last: int, found: Findings) -> None:
     """A row without interval is about the whole day and has no start either."""
-    number, begun = table.numbers("interval"), table.instants()
+    number, begun = table.numbers("interval"), table.instants
     outside = (number <= first) | (number > last) | (np.isnan(number) & (begun >= 0))
     t = np.nan_to_num(number).astype(np.int64) - 1
     expected = grid.starts[np.clip(t, 0, len(grid) - 1)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,41 +18,57 @@ NANO = 1_000_000_000
 
 @dataclass(frozen=True)
 class Ledger:
-    """One settlement file; ``t`` is -1 where a row is about the whole day."""
+    """One settlement file; ``t`` is -1 where a row is about the day; names are codes of ``accounts`` and ``lines``."""
 
-    table: Table
-    account: npt.NDArray[np.object_]
-    line: npt.NDArray[np.object_]
+    file: str
+    account: Wh
+    accounts: tuple[str, ...]
+    line: Wh
+    lines: tuple[str, ...]
     t: Wh
     energy: Wh
     price: Wh
     priced: npt.NDArray[np.bool_]
     amount: Wh
 
-    @property
-    def file(self) -> str:
-        return self.table.file
+    def of(self, accounts: Collection[str], *lines: str) -> npt.NDArray[np.bool_]:
+        """Rows of these accounts and, where any are named, of these lines."""
+        mine = np.array([name in accounts for name in self.accounts])[self.account]
+        return mine & np.array([name in lines for name in self.lines])[self.line] if lines else mine
+
+    def name(self, row: Any) -> str:
+        return f"{self.accounts[self.account[row]]} {self.lines[self.line[row]]}"
 
 
 def read_ledger(table: Table, who: str = "account") -> Ledger:
-    """Exact integers of a settlement or statement file."""
+    """Exact integers of a settlement or statement file, read once."""
+    if table.ledger is None:
+        table.ledger = _read(table, who)
+    ledger: Ledger = table.ledger
+    return ledger
+
+
+def _read(table: Table, who: str) -> Ledger:
     interval, price = table.numbers("interval"), table.numbers("price_per_mwh")
-    priced = ~np.isnan(price)
     for column in (who, "line", "amount"):
         if column not in table.columns:
             raise DamagedFileError(table.file, f"column {column} is missing")
     try:
-        amount = from_text(list(table.text("amount")), AMOUNT_DECIMALS)
+        amount = from_text(table.column("amount"), AMOUNT_DECIMALS)
     except ValueError as wrong:
         raise DamagedFileError(table.file, f"amount: {str(wrong)[:120]}") from None
+    account, accounts = table.codes(who)
+    line, lines = table.codes("line")
     return Ledger(
-        table=table,
-        account=np.array(table.text(who), dtype=object),
-        line=np.array(table.text("line"), dtype=object),
+        file=table.file,
+        account=account,
+        accounts=accounts,
+        line=line,
+        lines=lines,
         t=np.where(np.isnan(interval), 0, np.nan_to_num(interval)).astype(np.int64) - 1,
         energy=np.rint(np.nan_to_num(table.numbers("energy_kwh")) * 1000).astype(np.int64),
         price=np.rint(np.nan_to_num(price) * 1000).astype(np.int64),
-        priced=priced,
+        priced=~np.isnan(price),
         amount=amount,
     )
 
@@ -59,18 +76,22 @@ def read_ledger(table: Table, who: str = "account") -> Ledger:
 def booked_energy(ledger: Ledger, names: Sequence[str], n: int, *lines: str) -> Wh:
     """Energy of some lines per account and interval."""
     place = {name: i for i, name in enumerate(names)}
-    row = np.array([place.get(name, -1) for name in ledger.account], dtype=np.int64)
-    keep = (row >= 0) & np.isin(ledger.line, lines) & (ledger.t >= 0) & (ledger.t < n)
+    row = np.array([place.get(name, -1) for name in ledger.accounts], dtype=np.int64)[ledger.account]
+    keep = ledger.of(place, *lines) & (ledger.t >= 0) & (ledger.t < n)
     out = np.zeros((len(names), n), dtype=np.int64)
     np.add.at(out, (row[keep], ledger.t[keep]), ledger.energy[keep])
     return out
 
 
 def per_line(ledger: Ledger, keep: npt.NDArray[np.bool_]) -> dict[tuple[str, str], tuple[int, int]]:
-    """(account, line) -> (Wh, nano), exact."""
-    sums: dict[tuple[str, str], tuple[int, int]] = {}
-    columns = (ledger.account[keep], ledger.line[keep], ledger.energy[keep].tolist(), ledger.amount[keep].tolist())
-    for account, line, energy, amount in zip(*columns, strict=True):
-        before = sums.get((account, line), (0, 0))
-        sums[account, line] = (before[0] + energy, before[1] + amount)
-    return sums
+    """(account, line) -> (Wh, nano-currency), exact: the halves of each number are summed apart."""
+    key = ledger.account[keep] * len(ledger.lines) + ledger.line[keep]
+    found, place = np.unique(key, return_inverse=True)
+    sums = []
+    for values in (ledger.energy[keep], ledger.amount[keep]):
+        high, low = np.zeros(len(found), dtype=np.int64), np.zeros(len(found), dtype=np.int64)
+        np.add.at(high, place, values >> 32)
+        np.add.at(low, place, values & 0xFFFFFFFF)
+        sums.append([(int(h) << 32) + int(part) for h, part in zip(high, low, strict=True)])
+    names = [(ledger.accounts[k // len(ledger.lines)], ledger.lines[k % len(ledger.lines)]) for k in found]
+    return dict(zip(names, zip(*sums, strict=True), strict=True))

@@ -119,7 +119,7 @@ class Market:
         if table is None:
             return np.zeros((0, len(self.grid)))
         out = case_series(table, self.grid, "line_id", names, column)
-        timeless = (table.instants() < 0) & np.isnan(table.numbers("interval"))
+        timeless = (table.instants < 0) & np.isnan(table.numbers("interval"))
         always = dict(zip(np.array(table.text("line_id"))[timeless], table.numbers(column, 0.0)[timeless], strict=True))
         fixed = np.array([[always.get(name, 0.0)] for name in names]).reshape(-1, 1)
         return np.where(np.isnan(out), fixed, out)

@@ -40,7 +40,7 @@ def check_prices(ledger: Ledger, found: Findings) -> None:
         raise DamagedFileError(ledger.file, "energy times price is beyond 63 bits")
     wrong = ledger.priced & (ledger.amount != -ledger.energy * ledger.price)
     for i in np.flatnonzero(wrong):
-        name, right = f"{ledger.account[i]} {ledger.line[i]}", -int(ledger.energy[i]) * int(ledger.price[i])
+        name, right = ledger.name(i), -int(ledger.energy[i]) * int(ledger.price[i])
         where = int(ledger.t[i]) + 1 if ledger.t[i] >= 0 else None
         what = "amount is not energy times price"
         found.add("S5", ledger.file, what, ledger.amount[i] / NANO, right / NANO, name=name, interval=where)
@@ -58,7 +58,7 @@ def check_statements(b: Building, found: Findings) -> None:
     told = read_ledger(b.run.table(f"{b.folder}/statements"), "unit")
     booked = read_ledger(b.run.table(f"{b.folder}/settlement"))
     names, _ = participants(b)
-    mine = np.isin(booked.account, names)
+    mine = booked.of(names)
     both = [per_line(told, np.ones(len(told.t), dtype=bool)), per_line(booked, mine)]
     for key in sorted(set(both[0]) | set(both[1])):
         stated, right = (part.get(key, (0, 0)) for part in both)
@@ -119,7 +119,7 @@ def check_market_ledger(run: Evidence, found: Findings) -> None:
     if not m.lines[0]:
         return
     flows = m.series("flows")
-    rent = dense(flows, "line_id", m.lines[0], [from_text(list(p.table.text("rent")), AMOUNT_DECIMALS) for p in flows])
+    rent = dense(flows, "line_id", m.lines[0], [from_text(p.table.column("rent"), AMOUNT_DECIMALS) for p in flows])
     ends = np.array([[m.zones.index(zone) for zone in pair] for pair in m.line_ends()])
     right = m.lines[1] * (m.prices[ends[:, 1]] - m.prices[ends[:, 0]])
     what = "rent is not flow times the difference in price"
@@ -134,8 +134,7 @@ def check_make_whole(run: Evidence, found: Findings) -> None:
         if not b.dark:
             owed[f"group:{b.group}"] = owed.get(f"group:{b.group}", 0) + loss_against_no_trade(b)
     for account, amount in sorted(owed.items()):
-        mine = (ledger.account == account) & (ledger.line == "make_whole")
-        paid = int(ledger.amount[mine].sum())
+        paid = int(ledger.amount[ledger.of((account,), "make_whole")].sum())
         if paid < amount - NOISE_NANO:
             found.add("S3", ledger.file, "worse off than without trade", paid / NANO, amount / NANO, name=account)
 
@@ -153,8 +152,7 @@ def check_own_make_whole(b: Building, found: Findings) -> None:
     if b.dark:
         return
     ledger = read_ledger(b.run.table(f"{b.folder}/settlement"))
-    mine = np.isin(ledger.account, participants(b)[0])
-    received = int(ledger.amount[mine & (ledger.line == "make_whole")].sum())
+    received = int(ledger.amount[ledger.of(participants(b)[0], "make_whole")].sum())
     owed = loss_against_no_trade(b)
     if received < owed - NOISE_NANO:
         found.add("S3", ledger.file, "worse off than without trade", received / NANO, owed / NANO, name=b.id)

@@ -147,7 +147,9 @@ def of_feeders(m: Market) -> list[Forgone]:
         groups.setdefault(tuple(b.id for b in buildings), []).append(feeder)
     if not groups:
         return []
-    value = _multipliers(m, list(groups))
+    value, told_apart = _multipliers(m, list(groups))
+    if not told_apart:
+        raise MissingFileError("node prices do not tell the prices of nested feeders apart")
     found = []
     for (members, same), nano in zip(groups.items(), value, strict=True):
         into = limit_wh(nodes, limits, m.grid, same, "import").min(axis=0)
@@ -160,12 +162,15 @@ def of_feeders(m: Market) -> list[Forgone]:
     return found
 
 
-def _multipliers(m: Market, groups: list[tuple[str, ...]]) -> Numbers:
-    """(sets of buildings x intervals) such that each building's node price is its zone's plus those above it, nano."""
+def _multipliers(m: Market, groups: list[tuple[str, ...]]) -> tuple[Numbers, bool]:
+    """(sets of buildings x intervals) such that each building's node price is its zone's plus those above it, nano.
+
+    Also whether the node prices leave no choice.
+    """
     buildings = [b for b in m.run.buildings if any(b.id in group for group in groups) and not b.dark]
     if not buildings:
-        return np.zeros((len(groups), len(m.grid)))
+        return np.zeros((len(groups), len(m.grid))), True
     above = np.array([[float(b.id in group) for group in groups] for b in buildings])
     extra = np.array([b.node_price - m.prices[m.zones.index(zone_of(b))] for b in buildings], dtype=float)
-    solution: Numbers = np.linalg.lstsq(above, extra, rcond=None)[0]
-    return solution
+    solution, _, rank, _ = np.linalg.lstsq(above, extra, rcond=None)
+    return solution, bool(rank == above.any(axis=0).sum() or not extra.any())

@@ -36,13 +36,16 @@ def check_prices(m: Market, found: Findings) -> None:
 
 
 def check_internal(b: Building, found: Findings) -> None:
-    """S2: with the fee of the side the building is on; between both where it trades with nobody."""
+    """S2: with the fee of the side the building is on; between both where it trades with nobody.
+
+    Units of a dark building have the default tariff outside: any price between its two ends serves both sides.
+    """
     day = slice(0, b.grid.settled)
     buy, sell = _outside_prices(b)
     position, stated = b.position[day], b.internal_price[day]
     buy, sell = buy[day], sell[day]
-    least = np.where(position > 0, buy, np.minimum(sell, buy))
-    most = np.where(position < 0, sell, np.maximum(sell, buy))
+    least = np.where((position > 0) & ~np.bool_(b.dark), buy, np.minimum(sell, buy))
+    most = np.where((position < 0) & ~np.bool_(b.dark), sell, np.maximum(sell, buy))
     file, names = b.file("position"), (b.id,)
     wrong = ((stated < least) | (stated > most))[None]
     expected = np.where(stated < least, least, most) / 1000

@@ -105,3 +105,12 @@ def case_series(
         gap = ~given[:, ahead]
         out[gap, ahead] = out[gap, ahead - (a_day if ahead >= a_day else grid.settled)]
     return out
+
+
+def wide_series(table: Table, grid: Grid, names: Sequence[str]) -> Numbers:
+    """(names x intervals) of a table with one column per name; not a number where there is none."""
+    t = grid.index(table)
+    out = np.full((len(names), len(grid)), np.nan)
+    if names:
+        out[:, t[t >= 0]] = np.vstack([table.numbers(name) for name in names])[:, t >= 0]
+    return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ class Table:
 
     def __init__(self, file: str, content: pa.Table) -> None:
         self.file, self._content = file, content
+        self.places: npt.NDArray[np.int64] | None = None  # kept by Grid.index
+        self.ledger: Any = None  # kept by ledgers.read_ledger
         self._codes: dict[str, tuple[npt.NDArray[np.int64], tuple[str, ...]]] = {}
 
     def __len__(self) -> int:
@@ -57,6 +59,10 @@ class Table:
     @cached_property
     def columns(self) -> frozenset[str]:
         return frozenset(self._content.column_names)
+
+    def column(self, column: str) -> Any:
+        """A column as it stands in the file, an arrow array."""
+        return self._content[column].combine_chunks()
 
     def numbers(self, column: str, default: float = float("nan")) -> Numbers:
         """Floats; a missing column or an empty cell is ``default``."""
@@ -85,8 +91,13 @@ class Table:
         return self.wh(column)
 
     def text(self, column: str) -> tuple[str, ...]:
+        return tuple(self.labels(column))
+
+    def labels(self, column: str) -> npt.NDArray[np.object_]:
+        """``text`` as an array."""
         codes, values = self.codes(column)
-        return tuple(values[code] for code in codes)
+        labels: npt.NDArray[np.object_] = np.array(values, dtype=object)[codes]
+        return labels
 
     def codes(self, column: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
         """(row -> code, code -> text); an empty cell is the text ''."""
@@ -109,10 +120,14 @@ class Table:
         known = [default if value == "" else value.lower() in ("true", "1", "1.0", "yes") for value in values]
         return np.array(known, dtype=bool)[codes]
 
+    @cached_property
     def instants(self) -> npt.NDArray[np.int64]:
         """``start`` in seconds since 1970 UTC; a cell without one is -1."""
         codes, values = self.codes("start")
-        return np.array([_seconds(self.file, value) for value in values], dtype=np.int64)[codes]
+        try:
+            return np.array([_seconds(value) for value in values], dtype=np.int64)[codes]
+        except ValueError as wrong:
+            raise DamagedFileError(self.file, f"start {wrong}") from None
 
     def _demand(self, column: str) -> None:
         if column not in self.columns:
@@ -152,13 +167,14 @@ def _words(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
 
 
-def _seconds(file: str, text: str) -> int:
+@lru_cache(maxsize=8192)
+def _seconds(text: str) -> int:
     if not text:
         return -1
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise DamagedFileError(file, f"start is not an instant: {text[:40]!r}") from None
+        raise ValueError(f"is not an instant: {text[:40]!r}") from None
     if instant.tzinfo is None:
-        raise DamagedFileError(file, f"start has no offset: {text}")
+        raise ValueError(f"has no offset: {text}")
     return int(instant.timestamp())

@@ -45,6 +45,8 @@ def read_terms(root: Path, file: str, delivery_date: str) -> Terms:
 
 def _terms(toml: dict[str, Any], delivery_date: str) -> Terms:
     market, fees = toml.get("market", {}), toml.get("fees", {})
+    locality = str(toml.get("allocation", {}).get("locality", "netting"))
+    charged = 0.0 if locality == "joint" else 1.0  # the reference without fees
     tariff = toml.get("default_tariff", {})
     given = toml.get("delivery_date")
     day = given if isinstance(given, date) else date.fromisoformat(str(given or delivery_date))
@@ -58,11 +60,11 @@ def _terms(toml: dict[str, Any], delivery_date: str) -> Terms:
         price_cap=float(market.get("price_cap", 4000)),
         price_tick=float(market.get("price_tick_per_mwh", 0.01)),
         pricing=str(market.get("pricing", "convex_hull")),
-        fee_buy=float(fees.get("market_buy_per_mwh", 8)),
-        fee_sell=float(fees.get("market_sell_per_mwh", 0)),
+        fee_buy=charged * float(fees.get("market_buy_per_mwh", 8)),
+        fee_sell=charged * float(fees.get("market_sell_per_mwh", 0)),
         default_import=float(tariff.get("import_per_mwh", 320)),
         default_export=float(tariff.get("export_per_mwh", 20)),
-        locality=str(toml.get("allocation", {}).get("locality", "netting")),
+        locality=locality,
         preset=str(toml.get("privacy", {}).get("preset", "exchange")),
         uplift=str(toml.get("settlement", {}).get("uplift", "operator")),
         synthetic=bool(toml.get("synthetic", False)),

@@ -19,13 +19,15 @@ CURTAILABLE_RATIO, CUT_BELOW_CAP_RATIO = 0.3, 0.25
 class Fleet:
     """The asset tables, and what they are expected to use.
 
-    ``base_kwh`` is the plain load, ``extra_kwh`` vehicles, heat pumps and appliances spread evenly over their windows,
-    ``sun_kwh`` the production of sun and wind: a row per unit, a column per interval; ``charger_kw`` a unit's charger.
+    ``base_kwh`` is the plain load; ``extra_kwh`` vehicles, heat pumps and appliances spread evenly over their windows,
+    ``heat_kwh`` the heat pumps among them; ``sun_kwh`` the production of sun and wind: a row per unit, a column per
+    interval.  ``charger_kw`` is a unit's charger.
     """
 
     tables: dict[str, pd.DataFrame]
     base_kwh: np.ndarray
     extra_kwh: np.ndarray
+    heat_kwh: np.ndarray
     sun_kwh: np.ndarray
     charger_kw: np.ndarray
 
@@ -52,6 +54,7 @@ def draw(plan: Plan, shapes: Shapes, clock: Clock, seed: int, vehicle_ratio: flo
         },
         base_kwh=base,
         extra_kwh=vehicles.expected_kwh + washing + heat,
+        heat_kwh=heat,
         sun_kwh=sun + air,
         charger_kw=vehicles.charger_kw,
     )

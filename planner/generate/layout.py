@@ -10,7 +10,7 @@ import numpy as np
 CITY = "city"
 BUILDINGS_PER_DISTRICT = 10
 KINDS = ("homes", "mixed", "offices")
-KIND_RATIOS = (0.5, 0.3, 0.2)
+KIND_RATIOS = (0.5, 0.35, 0.15)
 # Share of uses among a building's units other than the common one.
 USE_RATIOS = {
     "homes": {"apartment": 0.94, "shop": 0.04, "parking": 0.02},

@@ -10,7 +10,7 @@ from planner.generate.clock import Clock
 from planner.generate.layout import CITY, Plan
 from planner.generate.network import Limits
 
-COVER = 0.95  # allocations cover this share of the expected use; sun and the exchange make up the rest
+COVER = 0.75  # allocations cover this share of the expected use; sun and the exchange make up the rest
 KEPT_RATIO = 0.01  # of a building's allocation, not handed to units
 SPARE_RATIO = 0.02  # of the supply, not handed to buildings
 # Civil hour and price: low at noon and in the late evening, high at breakfast and dinner.
@@ -58,7 +58,7 @@ def allocate(
     carry.
     """
     number, n = len(plan.units), len(clock)
-    own = rng.lognormal(-0.02, 0.2, number)[:, None]
+    own = rng.lognormal(-0.03, 0.25, number)[:, None]
     wanted = (fleet.base_kwh + fleet.extra_kwh) * (COVER * own) * rng.uniform(0.85, 1.15, (number, n))
     per_building = plan.per_building(wanted)
     room = limits.building_import[:, None] * clock.hours * (1 - 2 * KEPT_RATIO)

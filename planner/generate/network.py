@@ -1,7 +1,7 @@
 """How much may flow: limits of buildings, districts and some units, and the nodes table that holds them.
 
-A building's connection is sized by its greatest plain load.  In most homes it is tight: the vehicles that stay only for
-the evening fill nearly all the room the plain load leaves, so the connection binds while they charge.
+A building's connection is sized by its greatest plain load and heat.  In most homes it is tight: the vehicles that stay
+only for the evening fill nearly all the room the plain load leaves, so the connection binds while they charge.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from planner.generate.assets import Fleet
 from planner.generate.clock import Clock
 from planner.generate.layout import AREA_M2, CITY, Plan
 
-TIGHT_RATIO = 0.95  # of buildings that are not pure offices
+TIGHT_RATIO = 1.0  # of buildings that are not pure offices
 FILL = 0.9  # share of the evening's room that vehicles take in a tight building
 EVENING = (17.0, 23.0)
 FUSED_RATIO = 0.08
@@ -33,16 +33,16 @@ class Limits:
     district_export: np.ndarray
 
 
-def limits(plan: Plan, fleet: Fleet, clock: Clock, seed: int) -> Limits:
-    """Limits that leave every plain load room and every vehicle time, if only just."""
+def limits(plan: Plan, fleet: Fleet, clock: Clock, seed: int, margin: float = 0.02) -> Limits:
+    """Limits that leave plain loads and heat room (and ``margin`` of it more) and every vehicle time, if only just."""
     rng = np.random.default_rng([seed, 4])
-    base = plan.per_building(fleet.base_kwh) / clock.hours
+    base = plan.per_building(fleet.base_kwh + fleet.heat_kwh) / clock.hours
     expected = plan.per_building(fleet.base_kwh + fleet.extra_kwh) / clock.hours
     sun = plan.per_building(fleet.sun_kwh) / clock.hours
     tight = (plan.kind != "offices") & (rng.random(len(plan.buildings)) < TIGHT_RATIO)
-    room = _room(base, plan.per_building(fleet.extra_kwh) / clock.hours, clock)
+    room = _room(base, plan.per_building(fleet.extra_kwh - fleet.heat_kwh) / clock.hours, clock)
     wide = expected.max(axis=1) * rng.uniform(1.3, 1.7, len(plan.buildings))
-    building_import = np.where(tight, np.maximum(room, 1.01 * base.max(axis=1)), wide)
+    building_import = np.where(tight, np.maximum(room, (1 + margin) * base.max(axis=1)), wide)
     building_export = np.maximum(0.9 * sun.max(axis=1), 0.6 * building_import)
     of, number = plan.district_of, len(plan.districts)
     together = np.zeros((number, len(clock)))

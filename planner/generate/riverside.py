@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from planner.generate import assets, market, network, profiles, riverside_meters, writing
+from planner.generate.assets import Fleet
 from planner.generate.clock import Clock
-from planner.generate.layout import plan_city
+from planner.generate.layout import Plan, plan_city
 from planner.generate.riverside_meters import BY_WEATHER, SEED, Metered
 
 ZONE = "Europe/Stockholm"
@@ -37,11 +38,11 @@ def write(folder: Path) -> Path:
     shapes = replace(drawn, values=drawn.values[:, past.starts.isin(clock.starts)])
     plan = plan_city(SIZES, SEED, KINDS, DISTRICTS)
     fleet = assets.draw(plan, shapes, clock, SEED, 0.28)
-    limits = network.limits(plan, fleet, clock, SEED)
+    limits = network.limits(plan, fleet, clock, SEED, margin=0.12)
     tables = fleet.tables | market.tables(plan, fleet, limits, clock, SEED)
     metered = riverside_meters.choose(plan, fleet)
     tables |= {
-        "nodes": _with_transformer(network.nodes(plan, limits), tables["allocations"]),
+        "nodes": _with_transformer(network.nodes(plan, limits), plan, fleet, clock),
         "limits": _maintenance(clock, limits),
         "profiles": profiles.table(shapes, clock),
         "weather": _weather(clock),
@@ -82,13 +83,12 @@ def _metered_plants(solar: pd.DataFrame, metered: Metered) -> pd.DataFrame:
     return table
 
 
-def _with_transformer(nodes: pd.DataFrame, allocations: pd.DataFrame) -> pd.DataFrame:
-    """Put some buildings behind a transformer that carries their allocations and a quarter more."""
+def _with_transformer(nodes: pd.DataFrame, plan: Plan, fleet: Fleet, clock: Clock) -> pd.DataFrame:
+    """Put some buildings behind a transformer that carries their expected use and a fifth more."""
     behind = nodes["node"].isin(BEHIND_TRANSFORMER)
-    handed = allocations[allocations["node"].isin(BEHIND_TRANSFORMER)]
-    most = float(handed.groupby("start", observed=True)["energy_kwh"].sum().max())
+    expected = plan.per_building(fleet.base_kwh + fleet.extra_kwh)[np.isin(plan.buildings, BEHIND_TRANSFORMER)]
+    into = round(1.2 * float(expected.sum(axis=0).max()) / clock.hours, 1)
     parent = nodes.loc[behind, "parent"].iloc[0]
-    into = round(most * 4 * 1.25, 1)
     row = {"node": TRANSFORMER, "parent": parent, "kind": "transformer", "label": "Transformer t01"}
     extra = pd.DataFrame([{**row, "import_limit_kw": into, "export_limit_kw": into}])
     moved = nodes.assign(parent=nodes["parent"].mask(behind, TRANSFORMER))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from planner.generate.profiles import Shapes
 
 SEED = 2026
 FULLY_METERED, HALF_METERED, HOURLY = ("b01", "b02", "b03"), ("b04",), ("b05", "b06")
+SUB_METERED = {"vehicle": "import", "battery": "net"}  # wallboxes and inverters count for themselves; plugs do not
 BY_WEATHER = "b03-u00-pv"
 TABLE_OF = {"solar": "solar", "battery": "batteries", "vehicle": "vehicles", "appliance": "appliances"}
 
@@ -63,7 +65,7 @@ def _channel(node: str, metered: Metered) -> str:
 
 
 def table(plan: Plan, fleet: Fleet, metered: Metered) -> pd.DataFrame:
-    """meters.csv: the loads' meters, then the plants', those behind a load's meter as its sub-meters."""
+    """meters.csv: the meters of loads, of plants and of devices; what is behind a load's meter is its sub-meter."""
     rows = []
     for unit in plan.units[metered.loads]:
         rows.append((f"m-{unit}", unit, _file_of(unit[:3]), _channel(unit, metered), ""))
@@ -71,6 +73,11 @@ def table(plan: Plan, fleet: Fleet, metered: Metered) -> pd.DataFrame:
         node = plant["node"]
         above = f"m-{node}" if "solar" in metered.includes.get(node, ()) else ""
         rows.append((f"m-{plant['plant']}", node, _file_of(node[:3]), "production", above))
+    for word, channel in SUB_METERED.items():
+        devices = fleet.tables[TABLE_OF[word]]
+        inside = [word in metered.includes.get(node, ()) for node in devices["node"]]
+        for device, node in zip(devices[inside][word], devices[inside]["node"], strict=True):
+            rows.append((f"m-{device}", node, _file_of(node[:3]), channel, f"m-{node}"))
     return pd.DataFrame(rows, columns=["meter", "node", "file", "channel", "part_of"])
 
 
@@ -98,29 +105,31 @@ def _counted(plan: Plan, fleet: Fleet, metered: Metered, shapes: Shapes, past: C
     counted = dict(zip(loads["node"], history.lived(plain, past, rng), strict=True))
     sun = shapes.values[solar["profile"].map(row)] * solar["peak_kw"].to_numpy()[:, None] * past.hours
     made = dict(zip(solar["plant"], sun * rng.uniform(0.93, 1.0, sun.shape), strict=True))
+    inner = {}
     for node, words in metered.includes.items():
-        for word in words:
-            counted[node] = counted[node] + _behind(word, node, fleet, made, past, rng)
+        for word, device, drawn in _behind(words, node, fleet, made, past, rng):
+            counted[node] = counted[node] + drawn
+            if word in SUB_METERED:
+                inner[f"m-{device}:{SUB_METERED[word]}"] = drawn
     uses = {f"m-{node}:{_channel(node, metered)}": values for node, values in counted.items()}
-    return uses | {f"m-{plant}:production": values for plant, values in made.items()}
+    return uses | inner | {f"m-{plant}:production": values for plant, values in made.items()}
 
 
 def _behind(
-    word: str, node: str, fleet: Fleet, made: dict[str, np.ndarray], past: Clock, rng: np.random.Generator
-) -> np.ndarray:
-    """What one kind of device behind the meter of ``node`` adds to it, kWh; production counts negative."""
-    table = fleet.tables[TABLE_OF[word]]
-    total = np.zeros(len(past))
-    for _, device in table[table["node"] == node].iterrows():
-        if word == "vehicle":
-            total += history.charging(device, past, rng)
-        elif word == "appliance":
-            total += history.washing(device, past, rng)
-        elif word == "battery":
-            total += history.cycling(device, past)
-        else:
-            total -= made[device["plant"]]
-    return total
+    words: tuple[str, ...], node: str, fleet: Fleet, made: dict[str, np.ndarray], past: Clock, rng: np.random.Generator
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Kind, id and draw (kWh, production negative) of every device behind the meter of ``node``."""
+    for word in words:
+        devices = fleet.tables[TABLE_OF[word]]
+        for _, device in devices[devices["node"] == node].iterrows():
+            if word == "vehicle":
+                yield word, device["vehicle"], history.charging(device, past, rng)
+            elif word == "appliance":
+                yield word, device["appliance"], history.washing(device, past, rng)
+            elif word == "battery":
+                yield word, device["battery"], history.cycling(device, past)
+            else:
+                yield word, device["plant"], -made[device["plant"]]
 
 
 def _lose(series: dict[str, np.ndarray], rng: np.random.Generator) -> None:

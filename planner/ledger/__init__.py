@@ -10,17 +10,28 @@ import pandas as pd
 from planner_models.words import City
 
 from planner.cleared import Cleared
+from planner.ledger.building_case import write_building_case
 from planner.ledger.building_tables import PRIVATE, write_building
-from planner.ledger.case_folders import write_building_case, write_market_case
 from planner.ledger.certificate import certificate, output_sha256
 from planner.ledger.documents import write_json
-from planner.ledger.folder import add_file, open_partial, publish
+from planner.ledger.folder import add_file, open_partial, publish, refuse_taken
+from planner.ledger.market_case import write_market_case
 from planner.ledger.market_tables import write_market
 from planner.ledger.run import Run, read_run, read_table
 from planner.ledger.tables import Clock
 from planner.settlement import Settled
 
-__all__ = ["Run", "add_file", "open_partial", "output_sha256", "publish", "read_run", "read_table", "write_run"]
+__all__ = [
+    "Run",
+    "add_file",
+    "open_partial",
+    "output_sha256",
+    "publish",
+    "read_run",
+    "read_table",
+    "refuse_taken",
+    "write_run",
+]
 
 
 def write_run(

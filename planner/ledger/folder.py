@@ -14,7 +14,7 @@ CERTIFICATE = "certificate.json"
 
 def open_partial(run: Path, *, force: bool = False) -> Path:
     """An empty RUN.partial to write into.  Raises InvalidInput where that would touch what is not ours to touch."""
-    _refuse_taken(run, force)
+    refuse_taken(run, force)
     partial = run.with_name(run.name + ".partial")
     if partial.exists():
         if not (partial / MARKER).exists() and any(partial.iterdir()):
@@ -29,7 +29,7 @@ def open_partial(run: Path, *, force: bool = False) -> Path:
 
 def publish(partial: Path, run: Path, *, force: bool = False) -> Path:
     """Make ``partial`` the run folder, in one rename after everything has reached the disk."""
-    _refuse_taken(run, force)
+    refuse_taken(run, force)
     (partial / MARKER).unlink()
     _sync(partial)
     replaced = run.with_name(run.name + ".replaced")
@@ -53,7 +53,8 @@ def add_file(run: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-def _refuse_taken(run: Path, force: bool) -> None:
+def refuse_taken(run: Path, force: bool = False) -> None:
+    """Raise InvalidInput if ``run`` may not be written: worth asking before a clear, not after it."""
     if not run.exists():
         return
     if not run.is_dir():

@@ -99,10 +99,10 @@ class Run:
 
     def plot(self) -> Any:
         """A figure of prices by zone and of what is requested and offered."""
-        from matplotlib.figure import Figure
+        import matplotlib.pyplot as plt
 
-        figure = Figure(figsize=(9, 5), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True)
+        figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(9, 5), layout="constrained")
+        plt.close(figure)  # a notebook shows what is returned; without this it would show it twice
         for zone, rows in self.prices.groupby("zone"):
             above.step(rows["start"], rows["price_per_mwh"], where="post", label=str(zone))
         above.set_ylabel("price per MWh")

@@ -76,11 +76,11 @@ def _channel(frame: pd.DataFrame, meter: str, channel: str | None, file: str) ->
     if channel and channel in found:
         frame = frame[frame["channel"] == channel]
     elif channel and len(found) == 1 and found[0] != "net":
-        frame = frame.assign(channel=pd.Categorical([channel] * len(frame), categories=list(table.CHANNELS)))
+        frame = frame.assign(channel=table.category(channel, len(frame), table.CHANNELS))
     elif channel:
         hint = f"the file has {', '.join(found)} of it"
         return frame.iloc[:0], Problem(file, 0, f"has no channel {channel} of meter {mask(meter)}", "", hint)
-    return frame.assign(meter=pd.Categorical([meter] * len(frame))), None
+    return frame.assign(meter=table.category(meter, len(frame))), None
 
 
 def _said(value: object) -> str | None:

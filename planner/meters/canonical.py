@@ -59,7 +59,9 @@ def _long(cells: Cells, options: Options) -> Rows:
     frame, implausibles = implausible(cells.report.file, frame)
     found = (*cells.problems, *none, *wrong, *more, *stamps.problems, *problems, *odd, *implausibles)
     name = "start" if "start" in cells.columns else "end"
-    report = replace(cells.report, variant="long", rows_read=len(cells.line), convention=name, convention_from="header")
+    report = replace(cells.report, variant="long", convention=name, convention_from="header")
+    read = len(cells.line) + cells.ragged
+    report = replace(report, rows_read=read, rows_rejected=read - len(frame))
     report = replace(report, timezone=stamps.zone, timezone_from=stamps.zone_from, unit="kWh as written")
     return Rows(frame, report, found, stamps.rules)
 

@@ -32,6 +32,7 @@ class Cells:
     line: np.ndarray
     report: FileReport
     problems: tuple[Problem, ...] = ()
+    ragged: int = 0
 
 
 def header(head: str) -> tuple[list[str], str]:
@@ -116,4 +117,4 @@ def _as_text(report: FileReport, text: str, delimiter: str) -> Cells:
         return Cells({}, np.empty(0), report, (*problems, none))
     columns = {name: pd.Series(cells, dtype=object) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
     decimal = "," if delimiter == ";" else "."
-    return Cells(columns, np.array(lines), replace(report, decimal=decimal), tuple(problems))
+    return Cells(columns, np.array(lines), replace(report, decimal=decimal), tuple(problems), len(ragged))

@@ -12,44 +12,21 @@ registers that run on; quality 0, 11, 14, 17, 18, 19 measured, 7 and 15 substitu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from planner.meters import espi_net, espi_xml, table
+from planner.meters.espi_series import Series, ignored, linked
 from planner.meters.espi_xml import Resource, XmlReading
 from planner.meters.reader import Options, Rows, implausible, several
 from planner.meters.report import FileReport, Finding, examples
 from planner.meters.source import Source
 from planner.problems import Problem
 
-FLOWS = {"1": "import", "19": "export", "4": "net", "0": "import", "": "import"}
-INTERVAL = ("4", "0", "")
-WATT_HOURS = "72"
 MEASURED = ("0", "11", "14", "17", "18", "19", "")
 SUBSTITUTED = ("7", "15")
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One MeterReading: its meter and ReadingType, with the blocks linked to it."""
-
-    meter: str
-    kind: Resource | None
-    blocks: tuple[Resource, ...]
-
-    def code(self, name: str, default: str = "") -> str:
-        return self.kind.leaves.get(name, default) if self.kind else default
-
-    @property
-    def channel(self) -> str | None:
-        return FLOWS.get(self.code("flowDirection"))
-
-    def readings(self) -> Iterator[XmlReading]:
-        for block in self.blocks:
-            yield from block.readings
 
 
 @dataclass(slots=True)
@@ -61,6 +38,7 @@ class Outcome:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     rows_read: int = 0
+    rejected: int = 0
 
 
 def recognise(source: Source, head: str) -> bool:
@@ -81,6 +59,7 @@ def read(source: Source, options: Options) -> Rows:
     shift, zone, origin = _epoch(resources, options, outcome)
     frames = [frame for series in linked(resources) if (frame := _rows(series, shift, outcome)) is not None]
     frame, found, notes = espi_net.reconciled(table.concat(frames))
+    before = len(frame)
     frame, negative = implausible(source.name, frame)
     if not frames and not outcome.problems:
         hint = "no ReadingType of electric energy in intervals (uom 72)" if outcome.findings else ""
@@ -88,6 +67,7 @@ def read(source: Source, options: Options) -> Rows:
     report = replace(
         report,
         rows_read=outcome.rows_read,
+        rows_rejected=outcome.rejected + before - len(frame),
         timezone=zone,
         timezone_from=origin,
         unit="Wh x 10^powerOfTenMultiplier / 1000",
@@ -97,46 +77,11 @@ def read(source: Source, options: Options) -> Rows:
     return Rows(frame, report, (*outcome.problems, *negative))
 
 
-def linked(resources: list[Resource]) -> list[Series]:
-    """Blocks joined to their MeterReading by links; blocks without one make a series per parent link."""
-    kinds = {resource.self_href: resource for resource in resources if resource.kind == "ReadingType"}
-    blocks = [resource for resource in resources if resource.kind == "IntervalBlock"]
-    series: list[Series] = []
-    taken: set[int] = set()
-    shared = set(kinds) | {resource.self_href for resource in resources if resource.kind == "UsagePoint"}
-    for reading in (resource for resource in resources if resource.kind == "MeterReading"):
-        own = (
-            {reading.self_href, f"{reading.self_href}/IntervalBlock", *reading.related()}
-            - shared
-            - {"", "/IntervalBlock"}
-        )
-        mine = [b for b in blocks if id(b) not in taken and (set(b.up()) | set(b.related()) | {b.self_href}) & own]
-        taken.update(id(block) for block in mine)
-        kind = next((kinds[href] for href in reading.related() if href in kinds), None)
-        series.append(Series(_meter(reading.self_href), kind or _only(kinds), tuple(mine)))
-    orphans: dict[str, list[Resource]] = {}
-    for block in blocks:
-        if id(block) not in taken:
-            orphans.setdefault(next(iter(block.up()), ""), []).append(block)
-    return series + [Series(_meter(up), _only(kinds), tuple(left)) for up, left in orphans.items()]
-
-
-def _only(kinds: dict[str, Resource]) -> Resource | None:
-    """The ReadingType of a series without a link to one: clear only if the file has just one."""
-    return next(iter(kinds.values())) if len(kinds) == 1 else None
-
-
-def _meter(href: str) -> str:
-    """The usage point's id out of a link, shortened to what an id may hold."""
-    found = re.search(r"UsagePoint/([^/]+)", href) or re.search(r"MeterReading/([^/]+)", href)
-    return re.sub(r"[^A-Za-z0-9._-]", "-", found.group(1))[:64] if found else "meter"
-
-
 def _rows(series: Series, shift: int, outcome: Outcome) -> pd.DataFrame | None:
     """Rows of a series, or nothing if it is not interval energy."""
     readings = list(series.readings())
     outcome.rows_read += len(readings)
-    reason = _ignored(series)
+    reason = ignored(series)
     if reason:
         if readings:
             first = (readings[0].line,)
@@ -151,24 +96,6 @@ def _rows(series: Series, shift: int, outcome: Outcome) -> pd.DataFrame | None:
     return _frame(series, readings, shift, outcome)
 
 
-def _ignored(series: Series) -> str:
-    """Why a series is not used, empty if it is."""
-    unit, behaviour = series.code("uom"), series.code("accumulationBehaviour")
-    if series.kind is None:
-        return "its ReadingType cannot be told"
-    if unit != WATT_HOURS:
-        return f"uom {unit or 'missing'} is not energy in Wh (72)"
-    if series.code("commodity", "1") not in ("0", "1", "2", ""):
-        return f"commodity {series.code('commodity')} is not electricity"
-    if behaviour not in INTERVAL:
-        return f"accumulationBehaviour {behaviour}: a register that runs on, not interval energy"
-    if series.channel is None:
-        return f"flowDirection {series.code('flowDirection')} is not import, export or net"
-    if not re.fullmatch(r"[+-]?\d{1,2}|", series.code("powerOfTenMultiplier")):
-        return f"powerOfTenMultiplier {series.code('powerOfTenMultiplier')[:20]} is not a whole number"
-    return ""
-
-
 def _frame(series: Series, readings: list[XmlReading], shift: int, outcome: Outcome) -> pd.DataFrame | None:
     start, duration, value = (_floats([getattr(r, name) for r in readings]) for name in ("start", "duration", "value"))
     line = np.array([reading.line for reading in readings], dtype="int64")
@@ -178,6 +105,7 @@ def _frame(series: Series, readings: list[XmlReading], shift: int, outcome: Outc
     uneven = ~empty & ~unread & ((duration < 60) | (np.mod(duration, 60) != 0) | (duration > 4e8))
     shown = [f"start {r.start}, duration {r.duration}, value {r.value}"[:80] for r in readings]
     told = np.array(shown, dtype=object)
+    outcome.rejected += int((unread | uneven).sum())
     outcome.problems += several(outcome.file, line[unread], "reading cannot be used", told[unread], "")
     outcome.problems += several(outcome.file, line[uneven], "duration is not whole minutes", told[uneven], "")
     if empty.any():

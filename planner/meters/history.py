@@ -55,7 +55,7 @@ class Histories:
             inner = -produced if produced is not None else self.draw(behind)
             if inner is None:
                 self.notes.append(
-                    f"{load['load']}: meter {mask(behind)} behind it has no readings, so its use is inside"
+                    f"{load['load']}: meter {mask(behind)} behind it has no readings, so it is still inside"
                 )
                 continue
             use = use - inner
@@ -130,7 +130,7 @@ class Histories:
         made = _profile_kwh(self.case, plant, self.calendar)
         if made is None:
             self.notes.append(
-                f"{load['load']}: {plant['plant']} has neither meter nor profile, so its production is inside"
+                f"{load['load']}: {plant['plant']} has neither meter nor profile, so its output is still inside"
             )
             return use
         self.notes.append(f"{load['load']}: production of {plant['plant']} added back from its profile, not metered")

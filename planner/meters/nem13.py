@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from planner.meters import nem_records, table
-from planner.meters.nem12 import MARKET_OFFSET_S, QUALITY
+from planner.meters.nem12_days import MARKET_OFFSET_S, QUALITY
 from planner.meters.nem_records import Record
 from planner.meters.reader import Options, Rows, implausible
 from planner.meters.registers import Part, summed
@@ -48,7 +48,12 @@ def read(source: Source, options: Options) -> Rows:
     note = "export written negative, its sign was taken off"
     signs = [Finding("sign", m, "export", 1, examples([n]), note) for m, n in reversed_]
     report = FileReport(source.name, "nem13", encoding=text.encoding, delimiter=",", decimal=".")
-    report = replace(report, rows_read=len(parts) + len(problems), convention="previous and current reading")
+    report = replace(
+        report,
+        rows_read=len(parts) + len(problems),
+        rows_rejected=len(problems) + len(negative),
+        convention="previous and current reading",
+    )
     report = replace(report, convention_from="specification", timezone="UTC+10:00", timezone_from="specification")
     notes = (*text.notes, *nem_records.frame_notes(records, "NEM13"), "accumulated readings, not intervals")
     report = replace(report, unit="to kWh", findings=(*signs, *findings), notes=notes)

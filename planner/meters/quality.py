@@ -34,7 +34,7 @@ def check(rows: Rows, zone_name: str | None = None) -> Checked:
     report = replace(
         rows.report,
         rows_used=len(frame),
-        rows_rejected=max(rows.report.rows_rejected, rows.report.rows_read - len(rows.frame) + _conflicts(duplicates)),
+        rows_rejected=rows.report.rows_rejected + _conflicts(duplicates),
         rejected_lines=tuple(sorted(rejected)),
         minutes=tuple(int(m) for m in np.unique(frame["minutes"])),
         meters=tuple(sorted(str(m) for m in frame["meter"].cat.remove_unused_categories().cat.categories)),

@@ -109,7 +109,7 @@ def _flat(part: Part) -> pd.DataFrame:
             "register": part.register,
             "start": table.seconds(frame["start"]),
             "minutes": frame["minutes"].to_numpy().astype("int64"),
-            "energy": frame["energy_kwh"].to_numpy(),
+            "energy": frame["energy_kwh"].mask(frame["quality"] == "missing").to_numpy(),
             "quality": frame["quality"].cat.codes.to_numpy().astype("int64"),
             "line": frame["line"].to_numpy(),
         }

@@ -94,8 +94,8 @@ def _unzipped(source: Source) -> tuple[tuple[Source, ...], tuple[Problem, ...]]:
             if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > LARGEST:
                 return (), (Problem(source.name, 0, "unpacks to more than is read", hint="split the archive"),)
             return tuple(_members(archive, members, source.name)), ()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        return (), (Problem(source.name, 0, "is a damaged or protected zip file", str(error)),)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError):
+        return (), (Problem(source.name, 0, "is a damaged or protected zip file"),)
 
 
 def _members(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], name: str) -> Iterator[Source]:

@@ -40,7 +40,9 @@ def read(cells: Cells, options: Options) -> Rows:
         frames.append(frame)
         found += [*wrong, *implausibles]
     convention = "start" if "start" in cells.columns else "end"
-    report = replace(cells.report, variant="wide", rows_read=len(cells.line) * len(names), convention=convention)
+    report = replace(cells.report, variant="wide", convention=convention)
+    read = (len(cells.line) + cells.ragged) * len(names)
+    report = replace(report, rows_read=read, rows_rejected=read - sum(len(frame) for frame in frames))
     report = replace(report, convention_from="header", timezone=stamps.zone, timezone_from=stamps.zone_from)
     report = replace(report, unit="kWh as written", notes=(*report.notes, *note))
     return Rows(table.concat(frames), report, (*cells.problems, *stamps.problems, *found), stamps.rules)

@@ -44,8 +44,8 @@ def allot(desk: Desk, network: Network, members: Members) -> Allotted:
 
 def _given(desk: Desk, members: Members) -> tuple[dict[str, Wh], dict[str, Floats]]:
     table = desk.case.allocations
-    table = table[table["resource"].fillna("electricity") == "electricity"]
-    for node in sorted(set(table["node"]) - set(members.building_of) - set(members.common)):
+    table = table[table["resource"] == "electricity"]
+    for node in sorted(set(table["node"].unique()) - set(members.building_of) - set(members.common)):
         desk.problem("allocations", "an allocation to no unit or building", node, "hand it to buildings or units")
     energy = desk.series("allocations", "node", "energy_kwh", table, fill=0.0)
     reserve = desk.series("allocations", "node", "reserve_per_mwh", table, fill=0.0)

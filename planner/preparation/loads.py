@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from planner_models.words import Flexible, Load
+from planner_models.words import Flexible, Load, Vector
 
 from planner.preparation.desk import Desk, Floats, kwh, number, records, text
 
@@ -91,48 +91,52 @@ def _share_of_year(desk: Desk, name: str, value: Floats) -> float:
 
 
 def flexible(desk: Desk) -> list[tuple[str, Flexible]]:
-    """(node, Flexible) of every load of flexible.csv.
-
-    Bounds on cumulative energy are left open where empty.  In the look-ahead they continue from the end of the
-    delivery day instead of starting over.
-    """
+    """(node, Flexible) of every load of flexible.csv; an empty cumulative bound leaves that interval open."""
     frame = desk.case.flexible
     if frame.empty:
         return []
+    hours = desk.grid.hours
     low, high = desk.series("flexible", "load", "min_kw"), desk.series("flexible", "load", "max_kw")
+    floors, ceilings = _cumulative(desk, "min_cumulative_kwh"), _cumulative(desk, "max_cumulative_kwh")
+    terms = frame.groupby("load", sort=True).agg({"node": "first", "deviation_cost_per_mwh": "max"})
     found = []
-    for load, rows in frame.groupby("load", sort=True):
-        name = str(load)
-        nodes = sorted(set(rows["node"]))
-        if len(nodes) > 1:
-            desk.problem("flexible", "one load at two nodes", f"{name}: {', '.join(nodes)}", "give each its own id")
+    for name, node, cost in terms.itertuples(name=None):
         if name not in low or name not in high:
             continue
-        hours = desk.grid.hours
         least, most = low[name] * hours, high[name] * hours
         if (least > most).any():
             desk.problem("flexible", "min_kw above max_kw", name, "swap them")
-        lower = _cumulative(desk, rows, "min_cumulative_kwh", np.zeros(len(most)))
-        upper = _cumulative(desk, rows, "max_cumulative_kwh", np.cumsum(most))
         band = Flexible(
             id=name,
             min_kwh=kwh(least),
             max_kwh=kwh(most),
-            min_cumulative_kwh=None if lower is None else kwh(lower),
-            max_cumulative_kwh=None if upper is None else kwh(upper),
-            deviation_cost_per_mwh=number(rows["deviation_cost_per_mwh"].max(), desk.price_cap),
+            min_cumulative_kwh=_open(floors.get(name), np.zeros(len(most))),
+            max_cumulative_kwh=_open(ceilings.get(name), np.cumsum(most)),
+            deviation_cost_per_mwh=number(cost, desk.price_cap),
         )
-        found.append((nodes[0], band))
+        found.append((node, band))
     return found
 
 
-def _cumulative(desk: Desk, rows: pd.DataFrame, column: str, open_end: Floats) -> Floats | None:
-    """A cumulative bound on the horizon, ``open_end`` where the file leaves it empty."""
-    if rows[column].isna().all():
-        return None
-    bound = desk.series("flexible", "load", column, rows, fill=float("nan"))[str(rows["load"].iloc[0])]
-    if not (rows["start"] >= pd.Timestamp(desk.delivery_end)).any():
-        day = round(24 / desk.grid.hours)
-        ahead = np.arange(len(bound)) - desk.grid.settled
-        bound = bound + np.where(ahead >= 0, (ahead // day + 1) * bound[desk.grid.settled - 1], 0.0)
-    return np.where(np.isnan(bound), open_end, bound)
+def _cumulative(desk: Desk, column: str) -> dict[str, Floats]:
+    """A cumulative bound per load over the horizon.
+
+    In the look-ahead it goes on from the end of the day before, whether the delivery day is repeated there or rows
+    of the next day start counting anew; rows that go on counting by themselves are left as they are.
+    """
+    frame = desk.case.flexible
+    bounds = desk.series("flexible", "load", column, fill=float("nan"))
+    given = set(frame.loc[frame["start"] >= pd.Timestamp(desk.delivery_end), "load"])
+    day = round(24 / desk.grid.hours)
+    for name, bound in bounds.items():
+        for midnight in range(desk.grid.settled, len(bound), day):
+            so_far = bound[:midnight][~np.isnan(bound[:midnight])]
+            rising = bound[midnight : midnight + day]
+            rising = rising[rising > 0]
+            if len(so_far) and len(rising) and (name not in given or rising[0] < so_far[-1]):
+                bound[midnight : midnight + day] += so_far[-1]
+    return bounds
+
+
+def _open(bound: Floats | None, open_end: Floats) -> Vector | None:
+    return None if bound is None else kwh(np.where(np.isnan(bound), open_end, bound))

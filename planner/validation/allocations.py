@@ -132,7 +132,8 @@ def _handed_out(case: Case, grid: IntervalGrid) -> ByNode:
 
 
 def _kinds(case: Case) -> dict[str, str]:
-    return dict(zip(case.nodes["node"], case.nodes["kind"], strict=True))
+    nodes = case.nodes
+    return dict(zip(nodes["node"].to_numpy(dtype=object), nodes["kind"].to_numpy(dtype=object), strict=True))
 
 
 def _wh(energy_kwh: npt.NDArray[np.float64]) -> Wh:
@@ -154,9 +155,10 @@ def _above(case: Case, grid: IntervalGrid, energy: Wh, limit: Wh, node: str, wor
     value = f"{energy[i] / 1000:.12g} kWh against {limit[i] / 1000:.12g} in interval {i + 1}"
     parent, rows = parents(case.nodes), case.allocations
     below = {name for name in rows["node"].unique() if node in upwards(name, parent)}
-    here = rows["node"].isin({node} & below or below) & (positions(rows, grid) == i)
-    row = in_file_order(case, "allocations", rows_where(here))[0]
-    yield case.problem("allocations", row, f"{words} in {missing_words(over)}", value)
+    here = positions(rows, grid) == i
+    found = rows_where(here & (rows["node"] == node)) or rows_where(here & rows["node"].isin(below))
+    row = in_file_order(case, "allocations", found)[:1] or [-2]
+    yield case.problem("allocations", row[0], f"{words} in {missing_words(over)}", value)
 
 
 CHECKS = (

@@ -27,7 +27,7 @@ def each(
     case: Case, table: str, condition: Any, what: str, value: pd.Series | None = None, hint: str = ""
 ) -> Iterator[Problem]:
     """One problem for every row where a condition holds, the first ones in full and the rest as a number."""
-    rows = rows_where(condition)
+    rows = rows_where(condition) if len(condition) else []
     for row in rows[:MOST]:
         yield case.problem(table, row, what, "" if value is None else value.iloc[row], hint)
     if len(rows) > MOST:

@@ -22,6 +22,8 @@ def unique_keys(case: Case) -> Iterator[Problem]:
         if table.series or not table.unique or not table.key:
             continue
         frame = case.tables[table.name]
+        if not len(frame):
+            continue
         folded = pd.DataFrame({name: frame[name].str.casefold() for name in table.key})
         rows = rows_where(folded.duplicated(keep=False) & (folded[table.key[0]] != ""))
         groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -61,13 +63,13 @@ def unique_in_unit(case: Case) -> Iterator[Problem]:
     seen: dict[tuple[str, str], str] = {}
     for table, key in ASSETS.items():
         frame = case.tables[table]
-        pairs = frame[["node", key]].drop_duplicates()
-        for row, node, name in zip(pairs.index, pairs["node"], pairs[key], strict=True):
+        pairs = zip(frame["node"].to_numpy(dtype=object), frame[key].to_numpy(dtype=object), strict=True)
+        for (node, name), row in {pair: row for row, pair in enumerate(pairs)}.items():
             place = "" if key == "plant" else node
             other = seen.setdefault((place, name.casefold()), table)
             if other != table:
                 what = f"{key} has the id of one in {other}"
-                yield case.problem(table, int(row), what, name, "assets of one unit have different ids")
+                yield case.problem(table, row, what, name, "assets of one unit have different ids")
 
 
 CHECKS = (unique_keys, one_spelling, unique_in_unit)

@@ -38,7 +38,7 @@ BUILT_IN = {"resources": {"electricity"}}
 def known_names(case: Case) -> Iterator[Problem]:
     """Every reference finds its row."""
     for table, column, target, key in REFERENCES:
-        if target in case.broken:
+        if target in case.broken or not len(case.tables[table]):
             continue
         known = set(case.tables[target][key].unique()) | BUILT_IN.get(target, set())
         yield from _unknown(case, table, column, known, key if target == "nodes" else column)
@@ -46,6 +46,8 @@ def known_names(case: Case) -> Iterator[Problem]:
 
 def _unknown(case: Case, table: str, column: str, known: set[str], word: str) -> Iterator[Problem]:
     used = case.tables[table][column]
+    if not len(used):
+        return
     missing = [name for name in used.unique() if name and name not in known]
     for name in missing[:MOST]:
         row = rows_where(used == name)[0]
@@ -81,6 +83,8 @@ def assets_in_buildings(case: Case) -> Iterator[Problem]:
     above = set(nodes.loc[~nodes["kind"].isin(["building", "unit", ""]), "node"])
     for table in ASSETS:
         frame = case.tables[table]
+        if not len(frame):
+            continue
         hint = "put it on a unit, or on the building for what its units share"
         yield from each(case, table, frame["node"].isin(above), "an asset outside a building", frame["node"], hint)
 

@@ -29,6 +29,8 @@ def has_time(case: Case) -> Iterator[Problem]:
     grid = case.grid_or_none
     for table in _timed():
         frame = case.tables[table.name]
+        if not len(frame):
+            continue
         number, stamp = frame["interval"].notna().to_numpy(), frame["start"].notna().to_numpy()
         if table.name != "lines":
             none = ~number & ~stamp
@@ -75,7 +77,8 @@ def no_duplicates(case: Case) -> Iterator[Problem]:
         frame = case.tables[table.name]
         if not table.series or len(frame) < 2:
             continue
-        times = frame["interval"].astype("float64").fillna(0.0).to_numpy(), frame["start"].to_numpy()
+        starts = frame["start"].dt.tz_localize(None).to_numpy()
+        times = frame["interval"].to_numpy(dtype="float64", na_value=0.0), starts
         what = pd.DataFrame({**{key: frame[key] for key in table.key}, "i": times[0], "s": times[1]})
         double = what.duplicated(keep=False)
         if grid is not None and frame["interval"].notna().any() and frame["start"].notna().any():

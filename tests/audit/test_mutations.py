@@ -124,7 +124,7 @@ BROKEN: list[tuple[str, Mutation]] = [
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return town(tmp_path_factory.mktemp("run") / "town", look_ahead=2)
+    return town(tmp_path_factory.mktemp("run") / "town")
 
 
 @pytest.mark.parametrize(("rule", "mutation"), BROKEN, ids=[f"{rule}-{i}" for i, (rule, _) in enumerate(BROKEN)])
@@ -137,3 +137,21 @@ def test_broken_rule_is_named(rule: str, mutation: Mutation, clean: Path, tmp_pa
 
 def test_every_rule_of_clear_and_settlement_has_a_mutation() -> None:
     assert {rule for rule, _ in BROKEN} == {rule for rule in RULES if rule[0] in "CS"}
+
+
+AHEAD: list[tuple[str, Mutation]] = [
+    ("C1", cell(B1 + "look_ahead/units.csv", "interval", 24, unit="a1", interval=25)),
+    ("C2", cell(CASE1 + "profiles.csv", "a1.load_kw", 2, start=start(25))),
+    ("C4", cell(CASE2 + "batteries.csv", "final_kwh", 0.5, battery="d2.battery")),
+    ("C11", cell(B1 + "look_ahead/units.csv", "requested_kwh", "1.001", unit="a1", interval=26)),
+    ("C14", cell(MARKET + "look_ahead/exchange.csv", "import_kwh", "0.001", zone="east", interval=26)),
+    ("C20", cell(INPUT + "grid.csv", "import_price_per_mwh", 101, zone="town", start=start(25))),
+]
+
+
+@pytest.mark.parametrize(("rule", "mutation"), AHEAD, ids=[f"{rule}-{i}" for i, (rule, _) in enumerate(AHEAD)])
+def test_broken_rule_in_the_look_ahead_is_named(rule: str, mutation: Mutation, tmp_path: Path) -> None:
+    run = town(tmp_path / "run", look_ahead=2)
+    mutation(run)
+    result = audit(run)
+    assert rule in result.rules_violated, str(result)

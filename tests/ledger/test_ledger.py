@@ -76,7 +76,7 @@ def test_the_fingerprint_is_of_the_payload_alone(run: Path, world: World, tmp_pa
     assert told["output_sha256"] == output_sha256(run)
     again = write(world, tmp_path / "again")
     (again / "outbox/b1.jsonl").write_text("other\n")
-    (again / "market/case/case.toml").write_text("other\n")
+    (again / "market/case/nodes.csv").write_text("other\n")
     assert output_sha256(again) == told["output_sha256"]
     path = again / "market/prices.csv"
     path.write_text(path.read_text().replace("61", "62", 1))

@@ -142,6 +142,19 @@ def test_k18_congestion_rent() -> None:
     assert_closed(settled)
 
 
+def test_congestion_rent_funds_make_whole_before_anybody_pays_uplift() -> None:
+    lost = building("b1", [unit("u", 5)], zone="south", price=44, cost=0.0, no_trade_cost=0.125)
+    won = building("b2", [unit("v", -1)], zone="south", price=40, cost=0.0, no_trade_cost=0.5)
+    settled = settle_on(clear_of([lost, won], [zone("south", price=40)]), Terms(uplift_pro_rata=True))
+    assert received(settled.market, "network", "congestion_rent") == 5 * 4 * KWH_CT
+    assert received(settled.market, "group:b1", "make_whole") == (5 * 44 - 125) * KWH_CT
+    assert received(settled.market, "network") == 0
+    assert received(settled.market, "group:b2", "uplift") == -(95 - 20) * KWH_CT
+    assert received(settled.buildings["b2"].settlement, "v", "uplift") == -75 * KWH_CT
+    assert received(settled.market, "operator") == 0
+    assert_closed(settled)
+
+
 def test_c12_losses_of_a_line_are_bought_at_both_ends() -> None:
     flow = Flow("l", "nsw", "vic", np.array([92_308]), 0.05)
     orders = [order("g", "sell", 94.616, 50, zone="nsw"), order("d", "buy", 90, 100, zone="vic")]

@@ -1,0 +1,68 @@
+"""The outbox of a hand-worked run: an answer and a commit of each group, signed and sealed to the marketplace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from factory import FIRST, Town
+
+from planner.security.envelope import Header, seal
+from planner.security.keys import Identity
+from planner.security.policy import EXCHANGE
+from planner.security.roster import Entity, Roster
+
+NOW = int(FIRST.timestamp()) - 12 * 3600
+YEAR = 365 * 86400
+
+
+class Post:
+    """Who writes to whom, and what they sent."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        sends = {"b1": {"answer", "commit"}, "b2": {"answer", "commit"}, "marketplace": {"price"}}
+        self.identities = {name: Identity.ephemeral(name) for name in sends}
+        entities = (
+            Entity.of(self.identities[n], "gateway", kinds, NOW - YEAR, NOW + YEAR) for n, kinds in sends.items()
+        )
+        self.roster = Roster(1, EXCHANGE.sha256, tuple(entities))
+
+    @property
+    def reader(self) -> Identity:
+        return self.identities["marketplace"]
+
+    def envelope(self, group: str, kind: str, sequence: int, body: Mapping[str, Any], policy: str = "") -> bytes:
+        policy = policy or EXCHANGE.sha256
+        header = Header(kind, group, (), group, "clear-1", sequence, NOW, NOW + 3600, 1, policy)
+        market = self.roster.entity("marketplace")
+        assert market is not None
+        return seal(header, body, self.identities[group].signer, (market,))
+
+    def answer(self, group: str, sequence: int = 0, **more: Any) -> bytes:
+        body = {"group": group, "clear": "clear-1", "cost": 1, "round": 0, "lots": [1] * 24}
+        return self.envelope(group, "answer", sequence, body | more)
+
+    def commit(self, group: str, sequence: int = 1, extra_wh: int = 0) -> bytes:
+        house = self.town.houses[group]
+        position = [house.position(t) + extra_wh for t in range(self.town.n)]
+        body = {"group": group, "clear": "clear-1", "cost": 1, "position_wh": position}
+        return self.envelope(group, "commit", sequence, body)
+
+    def send(self, group: str, *lines: bytes) -> None:
+        """Replace what a group sent."""
+        path = self.town.root / f"outbox/{group}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def released_town(root: Path) -> Post:
+    """A run of two large buildings under preset exchange, with everything sent as it should be."""
+    town = Town(root, crowd=20, preset="exchange")
+    town.build()
+    post = Post(town)
+    (root / "market/roster.json").write_bytes(post.roster.to_bytes())
+    for group in ("b1", "b2"):
+        post.send(group, post.answer(group), post.commit(group))
+    return post

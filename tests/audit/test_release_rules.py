@@ -1,0 +1,103 @@
+"""R1 to R6 on a run of two large buildings: clean as sent, and each rule names what was changed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from factory import town
+from mutations import cell
+from outbox import Post, released_town
+
+from planner.audit import RULES, Audit, audit
+from planner.security.policy import STRICT
+
+Change = Callable[[Post], None]
+
+
+@pytest.fixture
+def post(tmp_path: Path) -> Post:
+    return released_town(tmp_path / "run")
+
+
+def audited(post: Post) -> Audit:
+    return audit(post.town.root, reader=post.reader)
+
+
+def test_clean_run_is_clean_in_every_rule(post: Post) -> None:
+    result = audited(post)
+    assert result.clean, str(result)
+    assert set(result.rules_checked) == set(RULES), result.rules_not_checkable
+
+
+def test_without_keys_the_bodies_are_not_checkable(post: Post) -> None:
+    result = audit(post.town.root)
+    assert result.clean, str(result)
+    assert set(result.rules_not_checkable) == {"R2"}
+
+
+def forge(post: Post) -> None:
+    line = post.commit("b1").replace(b'"keyid":"', b'"keyid":"0', 1)
+    post.send("b1", post.answer("b1"), line)
+
+
+def occupants(post: Post, count: int, *, first: int = 0) -> None:
+    """One occupant for ``count`` units of the crowd of b1."""
+    path = post.town.root / "buildings/b1/case/nodes.csv"
+    rows = list(csv.reader(path.open()))
+    for row in rows:
+        if row[0] in {f"b1.u{i:02d}" for i in range(first, first + count)}:
+            row[4] = "somebody"
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def quiet(post: Post) -> None:
+    """In interval 5 only four units of b1 have a position."""
+    path = post.town.root / "buildings/b1/units.csv"
+    rows = list(csv.reader(path.open()))
+    for row in rows:
+        if row[1] == "5" and row[0] not in ("a1", "a2", "b1.u00", "b1.u01"):
+            row[6] = row[7] = "0.000"
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+BROKEN: list[tuple[str, Change]] = [
+    ("R1", forge),
+    ("R1", lambda post: post.send("b1", post.commit("b1", 1), post.answer("b1", 0))),
+    ("R1", lambda post: post.send("b1", post.answer("b2", 0), post.commit("b1"))),
+    ("R1", lambda post: post.send("b1", post.envelope("b1", "answer", 0, {}, STRICT.sha256), post.commit("b1"))),
+    ("R1", lambda post: post.send("b1", b"{}", post.commit("b1"))),
+    ("R2", lambda post: post.send("b1", post.answer("b1", office=3), post.commit("b1"))),
+    ("R2", lambda post: post.send("b1", post.answer("b1", lots=["1"] * 24), post.commit("b1"))),
+    ("R2", lambda post: post.send("b1", post.envelope("b1", "price", 0, {}), post.commit("b1"))),
+    ("R3", lambda post: occupants(post, 10)),
+    ("R4", lambda post: occupants(post, 5)),
+    ("R4", lambda post: cell("buildings/b1/units.csv", "offered_kwh", "500", unit="a2", interval=5)(post.town.root)),
+    ("R5", quiet),
+    ("R6", lambda post: post.send("b1", post.answer("b1"))),
+    ("R6", lambda post: post.send("b3", post.commit("b1"))),
+    ("R6", lambda post: cell("market/groups.csv", "dark", "true", group="b1")(post.town.root)),
+    ("R6", lambda post: post.send("b1", post.answer("b1"), post.commit("b1", extra_wh=1))),
+]
+
+
+@pytest.mark.parametrize(("rule", "change"), BROKEN, ids=[f"{rule}-{i}" for i, (rule, _) in enumerate(BROKEN)])
+def test_broken_rule_is_named(rule: str, change: Change, post: Post) -> None:
+    change(post)
+    result = audited(post)
+    assert rule in result.rules_violated, str(result)
+
+
+def test_nothing_may_leave_under_lab(tmp_path: Path) -> None:
+    run = town(tmp_path / "run")
+    (run / "outbox").mkdir()
+    (run / "outbox/b1.jsonl").write_text("{}\n")
+    assert audit(run).rules_violated == ("R6",)
+
+
+def test_every_release_rule_has_a_mutation() -> None:
+    assert {rule for rule, _ in BROKEN} == {rule for rule in RULES if rule[0] == "R"}
