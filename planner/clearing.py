@@ -25,8 +25,8 @@ from planner.cleared import Cleared
 from planner.closing import close, market_cost
 from planner.decentralised import clear_in_rounds
 from planner.forecast import Forecast, forecast
-from planner.gateway import LocalGateway
-from planner.groups import Group, GroupKind, release_groups
+from planner.gateway import Gateway, LocalGateway
+from planner.groups import Group, GroupKind, enrolments, release_groups
 from planner.ledger import Run, add_file, read_run, write_run
 from planner.meters import read_meters
 from planner.monolith import clear_in_one
@@ -34,10 +34,12 @@ from planner.preparation import prepare
 from planner.problems import InvalidInput, Problem
 from planner.quantise import Floats
 from planner.schedule import Schedule, read_schedules
-from planner.security.policy import PRESETS, Policy
+from planner.security.gate import Gate
+from planner.security.policy import PRESETS, STAMP, Policy
 from planner.settlement import settle
 from planner.settlement.opportunity import lost_opportunity
 from planner.validation import validate
+from planner.voice import Exchange, SpeakingGateway
 from planner_models.answer import AnsweringBuilding, Ladder
 from planner_models.marketplace import build_marketplace
 from planner_models.master import Master
@@ -78,14 +80,29 @@ def clear(
     tell(f"clearing {len(city.buildings)} buildings, {len(city.grid)} intervals")
     desk = _Desk(case, city, policy, groups, clock)
     answered = desk.answer()
-    dark = desk.dark_schedules()
-    cleared = close(city, desk.market, answered, groups, dark, _contract_prices(case, city), {})
+    dark = desk.dark_schedules(answered.mute)
+    groups = [replace(g, kind=GroupKind.DARK) if g.id in answered.mute else g for g in groups]
+    tariff = case.settings.default_tariff
+    default_tariff = (tariff.import_per_mwh, tariff.export_per_mwh)
+    cleared = close(city, desk.market, answered, groups, dark, _contract_prices(case, city), default_tariff)
     cleared = replace(
         cleared, certificate=_certificate(case, city, cleared, answered, clock), rounds=pd.DataFrame(answered.rounds)
     )
     tell("settling, writing, auditing")
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="planner-")) / "run"
-    write_run(folder, cleared, settle(cleared, case), case, city, groups=groups, force=force)
+    write_run(
+        folder,
+        cleared,
+        settle(cleared, case),
+        case,
+        city,
+        envelopes=desk.envelopes,
+        privacy=desk.privacy(answered.mute),
+        groups=groups,
+        force=force,
+    )
+    if desk.exchange is not None:
+        add_file(folder, "market/roster.json", desk.exchange.roster.to_bytes())
     return _audited(folder)
 
 
@@ -151,6 +168,41 @@ class _Desk:
             )
             for g in self.bright
         ]
+        self.exchange: Exchange | None = None
+        self.voices: list[Gateway] = list(self.gateways)
+        if policy.gated:
+            self._give_voices()
+
+    def _give_voices(self) -> None:
+        """Whoever leaves its building passes the gate, is signed and sealed."""
+        clear_id = f"{self.case.settings.delivery_date}.{self.case.sha256[:16]}"
+        self.exchange = Exchange(self.policy, clear_id, len(self.city.grid), [g.id for g in self.bright])
+        enrolled = enrolments(self.city, self.bright)
+        gate = Gate(self.policy, self.case.settings.synthetic)
+        self.voices = [SpeakingGateway(g, enrolled[g.group.id], gate, self.exchange) for g in self.gateways]
+
+    @property
+    def envelopes(self) -> dict[str, list[bytes]]:
+        return {} if self.exchange is None else self.exchange.sent
+
+    def privacy(self, mute: Mapping[str, str]) -> dict[str, Any]:
+        """What left the buildings, and under which rules: privacy.json."""
+        groups = []
+        for gateway, voice in zip(self.gateways, self.voices, strict=True):
+            row: dict[str, Any] = {
+                "group": gateway.group.id,
+                "kind": str(gateway.group.kind),
+                "buildings": len(gateway.group.buildings),
+                "envelopes": len(self.envelopes.get(gateway.group.id, ())),
+            }
+            if isinstance(voice, SpeakingGateway):
+                row |= {"occupants": len(voice.enrolment.occupants), "held_back": voice.held_back, **voice.worst}
+            if gateway.group.id in mute:
+                row["silent_because"] = mute[gateway.group.id]
+            groups.append(row)
+        groups += [{"group": g.id, "kind": "dark", "buildings": len(g.buildings), "envelopes": 0} for g in self.dark]
+        stamp = None if self.policy.gated else STAMP
+        return {"policy": self.policy.name, "policy_sha256": self.policy.sha256, "stamp": stamp, "groups": groups}
 
     def answer(self) -> Answered:
         settings = self.case.settings
@@ -163,6 +215,7 @@ class _Desk:
         return clear_in_rounds(
             self.master,
             self.gateways,
+            self.voices,
             settings.solver.gap_relative,
             settings.privacy.max_rounds,
             locality,
@@ -171,14 +224,17 @@ class _Desk:
             self.policy.gated,
         )
 
-    def dark_schedules(self) -> dict[str, Schedule]:
-        """Groups that may not speak: default tariff, or no trade where a feeder above them is limited."""
+    def dark_schedules(self, mute: Mapping[str, str]) -> dict[str, Schedule]:
+        """Buildings that may not speak: default tariff, or no trade where a feeder above them is limited."""
         city, tariff = self.city, self.case.settings.default_tariff
         n = len(city.grid)
         limited = {f.id for f in city.feeders}
         out = {}
-        for group in self.dark:
-            (house,) = (b for b in city.buildings if b.id == group.buildings[0])
+        silent = {b for g in self.bright if g.id in mute for b in g.buildings}
+        silent |= {b for g in self.dark for b in g.buildings}
+        for house in city.buildings:
+            if house.id not in silent:
+                continue
             model = AnsweringBuilding(house, city.grid, Fees(), self.options)
             bound = limited & set(house.feeders)
             ladder = (

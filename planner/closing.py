@@ -28,11 +28,14 @@ def close(
     groups: Sequence[Group],
     dark: Mapping[str, Schedule],
     contract_price: Mapping[str, Floats],
-    certificate: dict[str, Any],
+    default_tariff: tuple[float, float],
 ) -> Cleared:
-    """The cleared value; what rounding leaves open is taken by the neighbour, else booked as remainder."""
+    """The cleared value; what rounding leaves open is taken by the neighbour, else booked as remainder.
+
+    ``default_tariff`` (import, export per MWh) is what dark buildings face.
+    """
     group_of = {b: g for g in groups for b in g.buildings}
-    buildings = tuple(_building(city, b, group_of[b.id].id, answered, dark) for b in city.buildings)
+    buildings = tuple(_building(city, b, group_of[b.id].id, answered, dark, default_tariff) for b in city.buildings)
     x, prices = answered.market_x, answered.prices
     draft = Cleared(
         starts=city.grid.starts,
@@ -43,28 +46,37 @@ def close(
         exchanges=tuple(_exchange(market, e, x) for e in city.exchanges),
         acceptances=_acceptances(city, market, x, prices),
         flows=tuple(_flow(market, line, x) for line in city.lines),
-        certificate=certificate,
+        certificate={},
     )
     return _balanced(city, draft)
 
 
 def _building(
-    city: City, building: Building, group: str, answered: Answered, dark: Mapping[str, Schedule]
+    city: City,
+    building: Building,
+    group: str,
+    answered: Answered,
+    dark: Mapping[str, Schedule],
+    default_tariff: tuple[float, float],
 ) -> ClearedBuilding:
-    schedule = dark.get(building.id) or answered.schedules[building.id]
+    is_dark = building.id in dark
+    schedule = dark[building.id] if is_dark else answered.schedules[building.id]
     node = node_price(city, building, answered.prices)
-    q = schedule.position_wh
+    buying = node + round(city.fees.market_buy_per_mwh * NANO_OF_PRICE)
+    selling = node - round(city.fees.market_sell_per_mwh * NANO_OF_PRICE)
+    if is_dark:
+        buying, selling = (_nano(np.full(len(node), price)) for price in default_tariff)
     return ClearedBuilding(
         building=building.id,
         group=group,
         zone=building.zone,
-        dark=building.id in dark,
+        dark=is_dark,
         units=schedule.units,
         loss_wh=schedule.loss_wh,
         price_nano=node,
-        internal_price_nano=internal_price_nano(schedule, node, q, city),
+        internal_price_nano=internal_price_nano(schedule, selling, buying),
         cost=schedule.cost,
-        no_trade_cost=answered.without_trade[building.id].cost if building.id not in dark else schedule.cost,
+        no_trade_cost=schedule.cost if is_dark else answered.without_trade[building.id].cost,
         proven_bound=answered.proven.get(building.id, schedule.cost),
         dispatch=schedule.dispatch(city.grid),
     )

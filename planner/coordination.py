@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from planner.gateway import MICRO, Commitment, Gateway, Reply
+from planner.gateway import MICRO, Commitment, Gateway, Reply, SilentGroupError
 from planner.quantise import Floats
 from planner_models.answer import STEPS, Ladder
 from planner_models.master import Blend, Column, Master, market_positions, supply_curve
@@ -20,6 +20,10 @@ from planner_models.solve import Solution, SolveError
 SLICE_ROUNDS = 3
 LEVEL = 0.5
 AWAY_PER_MWH = 50.0
+MARGINS_KWH = (0.0, 0.05, 0.5)
+HAIR_KWH = 1e-9
+DISPATCH_S = 60.0
+DISPATCH_GAP = 1e-6
 _VAST_KWH = 1e9
 _FORBIDDING_PER_MWH = 1e5
 
@@ -60,6 +64,7 @@ class Agreement:
     dispatch: Solution
     rounds: list[Round] = field(default_factory=list)
     refrained: list[str] = field(default_factory=list)
+    mute: dict[str, str] = field(default_factory=dict)
 
     @property
     def cost(self) -> float:
@@ -69,10 +74,9 @@ class Agreement:
 def coordinate(master: Master, gateways: Sequence[Gateway], rules: Rules) -> Agreement:
     """Run the rounds to an agreement; gateways are asked in order, answers are used in order."""
     talk = _Talk(master, gateways, rules)
-    no_trade = talk.ask_alone()
+    talk.ask_alone()
     if rules.strict:
-        for gateway in gateways:
-            gateway.hold()
+        talk.hold()
     for _ in range(SLICE_ROUNDS):
         if talk.may_go_on():
             talk.ask_slice()
@@ -83,7 +87,7 @@ def coordinate(master: Master, gateways: Sequence[Gateway], rules: Rules) -> Agr
     blend = master.blend()
     commitments, dispatch, refrained = talk.commit(blend)
     return Agreement(
-        talk.best, talk.best_bound, blend.value, no_trade, commitments, dispatch, talk.rounds, refrained
+        talk.best, talk.best_bound, blend.value, talk.no_trade(), commitments, dispatch, talk.rounds, refrained, talk.mute
     )
 
 
@@ -95,6 +99,40 @@ class _Talk:
         self.rounds: list[Round] = []
         self.best_bound, self.best = -np.inf, np.zeros(len(master.market.row_lower))
         self.positions = [np.zeros(master.market.n) for _ in gateways]
+        self.mute: dict[str, str] = {}
+
+    @property
+    def speaking(self) -> list[int]:
+        """Groups that may still say something, in order."""
+        return [g for g, gateway in enumerate(self.gateways) if gateway.group.id not in self.mute]
+
+    def hold(self) -> None:
+        """Strict locality: what every building did alone stands."""
+        for g in self.speaking:
+            self.gateways[g].hold()
+
+    def _silence(self, g: int, refused: SilentGroupError) -> None:
+        """The group takes no further part: nothing requested, nothing offered, at nobody's cost."""
+        self.mute[self.gateways[g].group.id] = refused.reason
+        self.positions[g] = np.zeros(self.master.market.n)
+        kept = [c for c in self.master.columns if c.group != g]
+        self.master.columns[:] = [*kept, Column(g, self.positions[g], 0.0, 0)]
+        self.best_bound = -np.inf
+
+    def _hear(self, ask: Callable[[int, Gateway], Reply]) -> dict[int, Reply]:
+        """Ask everybody who speaks; who may not answer falls silent."""
+        replies = {}
+        for g in self.speaking:
+            try:
+                replies[g] = ask(g, self.gateways[g])
+            except SilentGroupError as refused:
+                self._silence(g, refused)
+        return replies
+
+    def no_trade(self) -> float:
+        """Cost of the groups that speak, and of the market, if nobody traded."""
+        market = self.master.dispatch([np.zeros(self.master.market.n) for _ in self.gateways], DISPATCH_S, DISPATCH_GAP)
+        return sum(self.rounds[0].replies[g].cost_micro for g in self.speaking) / MICRO + market.objective
 
     @property
     def number(self) -> int:
@@ -103,34 +141,33 @@ class _Talk:
     def may_go_on(self) -> bool:
         return self.number < self.rules.max_rounds and self.rules.seconds_left() > 0
 
-    def ask_alone(self) -> float:
-        replies = {g: gateway.alone(self.number) for g, gateway in enumerate(self.gateways)}
-        self._take("alone", {}, replies, -np.inf)
-        market = self.master.dispatch(self.positions, self.rules.seconds_left(), 1e-6)
-        return sum(r.cost_micro for r in replies.values()) / MICRO + market.objective
+    def ask_alone(self) -> None:
+        """No trade, everybody's first word."""
+        self._take("alone", {}, self._hear(lambda g, gateway: gateway.alone(self.number)), -np.inf)
 
     def ask_slice(self) -> None:
-        ladders = {g: self._slice(g) for g in range(len(self.gateways))}
-        replies = {g: self.gateways[g].slice(self.number, ladder) for g, ladder in ladders.items()}
-        self._take("slice", {}, replies, -np.inf)
+        ladders = {g: self._slice(g) for g in self.speaking}
+        self._take("slice", {}, self._hear(lambda g, gateway: gateway.slice(self.number, ladders[g])), -np.inf)
 
-    def ask_price(self, multipliers: Floats) -> float:
+    def ask_price(self, multipliers: Floats) -> None:
         """Every group answers its node price; the answers prove a bound."""
-        prices = {g: self.master.node_price(multipliers, g) for g in range(len(self.gateways))}
-        replies = {g: self.gateways[g].price(self.number, price) for g, price in prices.items()}
+        prices = {g: self.master.node_price(multipliers, g) for g in self.speaking}
+        replies = self._hear(lambda g, gateway: gateway.price(self.number, prices[g]))
         bound = self._proven(multipliers, prices, replies)
         if bound > self.best_bound:
             self.best_bound, self.best = bound, multipliers
         self._take("price", prices, replies, bound)
-        return bound
 
     def _proven(self, multipliers: Floats, prices: dict[int, Floats], replies: dict[int, Reply]) -> float:
-        """L(y).  Where bounds may not be summed, each is read off the answer, less what rounding to lots hides."""
+        """L(y).  Where bounds may not be summed, each is read off the answer, less what rounding to lots hides;
+        a repeated answer was not given at this price and proves nothing."""
         lot = self.rules.lot_wh / 1000
         total = self.master.market_value(multipliers)
         for g, reply in replies.items():
             if self.rules.sum_bounds and reply.bound_micro is not None:
                 total += reply.bound_micro / MICRO
+            elif reply.repeated:
+                return -np.inf
             else:
                 priced = float(prices[g] @ reply.lots) * lot / 1000
                 total += reply.cost_micro / MICRO + priced - float(np.abs(prices[g]).sum()) * lot / 2000 - 1 / MICRO
@@ -158,22 +195,66 @@ class _Talk:
         return slice_ladder(self.master, zone, current, self.positions[g], share)
 
     def commit(self, blend: Blend) -> tuple[list[Commitment], Solution, list[str]]:
-        """One group after another commits against the market's own steps, all others standing where they are."""
+        """One group after another commits against the market's own steps, all others standing where they are.
+
+        Whole runs and whole Wh may overstep a feeder by a little: the groups below it commit again with a margin.
+        Who still oversteps falls back on no trade.
+        """
+        weights = self._weights(blend)
+        made: dict[int, Commitment] = {}
+        for margin_kwh in MARGINS_KWH:
+            for g in self.speaking:
+                if not made or g not in made or g in self._overstepping():
+                    ladder = self._standing(g, margin_kwh)
+                    self._make(made, g, lambda gateway, g=g, ladder=ladder: gateway.commit(weights[g], ladder))
+            if not self._overstepping():
+                break
+        refrained = self._fall_back(made)
+        found = self.master.dispatch(self.positions, DISPATCH_S, DISPATCH_GAP)
+        if not found.has_answer:
+            raise SolveError(f"re-dispatch: {found.status.value}")
+        return [made[g] for g in sorted(made) if g in self.speaking], found, refrained
+
+    def _make(self, made: dict[int, Commitment], g: int, ask: Callable[[Gateway], Commitment]) -> None:
+        try:
+            made[g] = ask(self.gateways[g])
+            self.positions[g] = made[g].position_wh / 1000
+        except SilentGroupError as refused:
+            self._silence(g, refused)
+
+    def _fall_back(self, made: dict[int, Commitment]) -> list[str]:
+        """The largest of those who still overstep trade nothing, one after another, until the network holds."""
+        refrained: list[str] = []
+        while broken := self._overstepping():
+            loud = [g for g in sorted(broken) if g in self.speaking and self.gateways[g].group.id not in refrained]
+            if not loud:
+                raise SolveError("without any trade a feeder limit is broken: allocations exceed it")
+            g = max(loud, key=lambda g: (float(np.abs(self.positions[g]).max()), -g))
+            refrained.append(self.gateways[g].group.id)
+            self._make(made, g, lambda gateway: gateway.refrain())
+        return refrained
+
+    def _weights(self, blend: Blend) -> list[dict[int, float]]:
+        """Each group's blend of its own answers by round; positions move to the blended ones."""
         weights: list[dict[int, float]] = [{} for _ in self.gateways]
         for column, weight in zip(self.master.columns, blend.weights, strict=True):
             if weight > 1e-9:
                 weights[column.group][column.round] = weight
-        for g, column_weights in enumerate(weights):
+        for g, own in enumerate(weights):
             known = {c.round: c.position_kwh for c in self.master.columns if c.group == g}
-            self.positions[g] = np.sum([w * known[k] for k, w in column_weights.items()], axis=0)
-        commitments = []
-        for g, gateway in enumerate(self.gateways):
-            made = gateway.commit(weights[g], self._standing(g))
-            self.positions[g] = made.position_wh / 1000
-            commitments.append(made)
-        return self._dispatch(commitments)
+            self.positions[g] = np.sum([w * known[k] for k, w in own.items()], axis=0)
+        return weights
 
-    def _standing(self, g: int) -> Ladder:
+    def _overstepping(self) -> set[int]:
+        """Groups below a feeder whose limit the standing positions break."""
+        out = set()
+        for g in range(len(self.gateways)):
+            down, up = self.master.room(self.positions, g)
+            if down.min(initial=0.0) < -HAIR_KWH or up.min(initial=0.0) < -HAIR_KWH:
+                out.add(g)
+        return out
+
+    def _standing(self, g: int, margin_kwh: float) -> Ladder:
         """What the group's next kWh costs the city: its zone's steps, its node's surcharge, its feeders' room."""
         zone = self.master.sites[g][0]
         node = self.master.node_price(self.best, g)
@@ -182,23 +263,8 @@ class _Talk:
         current = market_positions(self.master, self.positions, zone)
         ladder = slice_ladder(self.master, zone, current, self.positions[g], 1.0)
         surcharge = node - self.master.zone_price(self.best, zone)
-        return within(replace(ladder, price=ladder.price + surcharge), *self.master.room(self.positions, g))
-
-    def _dispatch(self, commitments: list[Commitment]) -> tuple[list[Commitment], Solution, list[str]]:
-        refrained: list[str] = []
-        while True:
-            found = self.master.dispatch([c.position_wh / 1000 for c in commitments], 60.0, 1e-6)
-            if found.has_answer:
-                return commitments, found, refrained
-            loudest = max(
-                (g for g in range(len(commitments)) if self.gateways[g].group.id not in refrained),
-                key=lambda g: (int(np.abs(commitments[g].position_wh).max()), -g),
-                default=None,
-            )
-            if loudest is None:
-                raise SolveError("no dispatch without any trade: the case breaks a feeder limit by itself")
-            refrained.append(self.gateways[loudest].group.id)
-            commitments[loudest] = self.gateways[loudest].refrain()
+        down, up = self.master.room(self.positions, g)
+        return within(replace(ladder, price=ladder.price + surcharge), down - margin_kwh, up - margin_kwh)
 
 
 def slice_ladder(master: Master, zone: str, current: Floats, own: Floats, share: float) -> Ladder:
@@ -224,10 +290,11 @@ def slice_ladder(master: Master, zone: str, current: Floats, own: Floats, share:
 
 
 def within(ladder: Ladder, down: Floats, up: Floats) -> Ladder:
-    """Beyond the room that the feeders leave (kWh, down and up), every kWh costs more than any order pays."""
+    """Beyond the room that the feeders leave (kWh, down and up; negative: already outside), no order pays enough."""
     if not (np.isfinite(down).any() or np.isfinite(up).any()):
         return ladder
-    low, high = -np.maximum(down, 0)[None, :], np.maximum(up, 0)[None, :]
+    middle = (up - down) / 2
+    low, high = np.where(-down > up, middle, -down)[None, :], np.where(-down > up, middle, up)[None, :]
     beyond = np.full_like(low, np.inf)
     begins, ends = np.clip(ladder.begins, low, high), np.clip(ladder.ends, low, high)
     return Ladder(

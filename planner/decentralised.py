@@ -10,8 +10,9 @@ import numpy as np
 
 from planner.answered import Answered
 from planner.coordination import Agreement, Rules, coordinate
-from planner.gateway import MICRO, LocalGateway, solver_seconds
+from planner.gateway import MICRO, Gateway, LocalGateway, solver_seconds
 from planner.publication import from_multipliers, multipliers_of
+from planner.quantise import Floats
 from planner_models.master import Master
 from planner_models.words import Locality
 
@@ -21,6 +22,7 @@ BOUNDS_NEEDED = 5
 def clear_in_rounds(
     master: Master,
     gateways: Sequence[LocalGateway],
+    voices: Sequence[Gateway],
     gap: float,
     max_rounds: int,
     locality: Locality,
@@ -38,14 +40,17 @@ def clear_in_rounds(
         sum_bounds=not gated or len(gateways) >= BOUNDS_NEEDED,
         strict=locality is Locality.STRICT,
     )
-    agreed = coordinate(master, gateways, rules)
+    agreed = coordinate(master, voices, rules)
+    speaking = [g for g, gateway in enumerate(gateways) if gateway.group.id not in agreed.mute]
     closeness = (agreed.value - agreed.bound) / max(1.0, abs(agreed.value))
-    prices = from_multipliers(master.market, agreed.multipliers, tick, converged=closeness <= gap)
+    low, high = master.multiplier_range(agreed.bound)
+    prices = from_multipliers(master.market, agreed.multipliers, low, high, tick, converged=closeness <= gap)
     y = multipliers_of(master.market, prices)
-    proven = _bounds(master, gateways, y)
-    bound = max(agreed.bound, sum(proven.values()) + master.market_value(y))
+    proven = _bounds(master, gateways, speaking, y)
+    at_published = sum(proven.values()) + master.market_value(y)
+    bound = at_published if agreed.mute else max(agreed.bound, at_published)
     return Answered(
-        schedules={s.building.id: s for g in gateways for s in g.schedules},
+        schedules={s.building.id: s for g in speaking for s in gateways[g].schedules},
         without_trade={s.building.id: s for g in gateways for s in g.without_trade},
         market_x=agreed.dispatch.x,
         prices=prices,
@@ -57,15 +62,19 @@ def clear_in_rounds(
         information="aggregates",
         rounds=tuple(_log(master, agreed, gateways)),
         refrained=tuple(agreed.refrained),
+        mute=dict(agreed.mute),
         solver_s=solver_seconds(gateways) + agreed.dispatch.seconds,
         build_s=time.perf_counter() - began,
     )
 
 
-def _bounds(master: Master, gateways: Sequence[LocalGateway], y: np.ndarray) -> dict[str, float]:
+def _bounds(
+    master: Master, gateways: Sequence[LocalGateway], speaking: Sequence[int], y: Floats
+) -> dict[str, float]:
     """v_b of every building at its published node price; each stays in its building's folder."""
     proven: dict[str, float] = {}
-    for g, gateway in enumerate(gateways):
+    for g in speaking:
+        gateway = gateways[g]
         for building, bound in zip(gateway.buildings, gateway.bounds_at(master.node_price(y, g)), strict=True):
             proven[building.id] = bound
     return proven

@@ -20,6 +20,8 @@ from planner_models.solve import Options
 from planner_models.words import Building, Fees, IntervalGrid
 
 MICRO = 1_000_000
+ALONE_GAP = 5e-3
+"""Relative gap of the answer without trade: it is a yardstick and a refuge, not the plan."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Reply:
     lots: Ints
     cost_micro: int
     bound_micro: int | None
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,14 @@ class Commitment:
 
     position_wh: Ints
     cost_micro: int
+
+
+class SilentGroupError(Exception):
+    """A group that may not say what it was asked; ``reason`` holds no number of the case."""
+
+    def __init__(self, group: str, reason: str) -> None:
+        super().__init__(f"{group}: {reason}")
+        self.reason = reason
 
 
 class Gateway(Protocol):
@@ -90,12 +101,14 @@ class LocalGateway:
     def alone(self, round: int) -> Reply:
         """No trade: always possible, computed first."""
         closed = Ladder.closed(len(self.grid))
-        self.without_trade = [self._whole(m, closed) for m in self.models]
+        self.without_trade = [self._whole(m, closed, ALONE_GAP) for m in self.models]
         self.alone_x = [m.last_x for m in self.models]
         self.schedules = self.without_trade
         cost = sum(s.cost for s in self.without_trade)
         zero = np.zeros(len(self.grid))
-        self.answered[round] = [Answer(zero, s.cost, s.cost, -np.inf, zero, zero) for s in self.without_trade]
+        self.answered[round] = [
+            Answer(zero, s.cost, s.cost, -np.inf, zero, x) for s, x in zip(self.without_trade, self.alone_x, strict=True)
+        ]
         return Reply(round, np.zeros(len(self.grid), dtype=np.int64), _micro(cost), None)
 
     def hold(self) -> None:
@@ -126,7 +139,7 @@ class LocalGateway:
         moved = np.zeros(len(self.grid))
         for i, model in enumerate(self.models):
             target = np.sum([w * self.answered[k][i].position_kwh for k, w in weights.items()], axis=0)
-            schedule = self._whole(model, ladder.around(target, moved))
+            schedule = self._whole(model, ladder.around(target, moved), self.commit_gap)
             moved += schedule.position_wh / 1000 - target
             self.schedules.append(schedule)
         return self.stand()
@@ -141,20 +154,32 @@ class LocalGateway:
         position = np.sum([s.position_wh for s in self.schedules], axis=0)
         return Commitment(position, _micro(sum(s.cost for s in self.schedules)))
 
+    def repeat(self, round: int, earlier: int) -> None:
+        """What was answered in ``earlier`` stands for ``round`` as well."""
+        self.answered[round] = self.answered[earlier]
+
+    def delta_wh(self) -> Ints:
+        """Positions of the units under the current schedules, signed Wh, (units, intervals)."""
+        return np.stack([u.position_wh for s in self.schedules for u in s.units])
+
+    def answer_delta_wh(self, round: int) -> Ints:
+        """The same for an answer: the relaxation's positions, rounded."""
+        deltas = [m.unit_positions(a.x) for m, a in zip(self.models, self.answered[round], strict=True)]
+        return np.rint(np.concatenate(deltas) * 1000).astype(np.int64)
+
     def bounds_at(self, price: Floats) -> list[float]:
         """v_b of every building at ``price``: known inside the building only."""
         return [m.lp(Ladder.flat(price)).bound for m in self.models]
 
-    def _whole(self, model: AnsweringBuilding, ladder: Ladder) -> Schedule:
-        schedule = self._solve(model, ladder)
+    def _whole(self, model: AnsweringBuilding, ladder: Ladder, gap: float) -> Schedule:
+        schedule = self._solve(model, ladder, gap)
         if schedule.overlaps and not model.exclusive:
             model.make_exclusive()
-            schedule = self._solve(model, ladder)
+            schedule = self._solve(model, ladder, gap)
         return schedule
 
-    def _solve(self, model: AnsweringBuilding, ladder: Ladder) -> Schedule:
-        answer = model.mip(ladder, self.commit_gap, self.commit_time_s)
-        model.last_x = answer.x
+    def _solve(self, model: AnsweringBuilding, ladder: Ladder, gap: float) -> Schedule:
+        answer = model.mip(ladder, gap, self.commit_time_s)
         return read_schedules(model.model, answer.x, [model.building], self.grid, self.fees)[0]
 
     def _reply(self, round: int, answers: list[Answer], bound: float | None) -> Reply:

@@ -13,19 +13,23 @@ import numpy as np
 from planner.cleared import NanoPerWh, Wh
 from planner.quantise import Floats
 from planner.schedule import Schedule
-from planner_models.words import Building, City, Load, Plant
+from planner_models.words import Building, Load, Plant
 
 
-def internal_price_nano(schedule: Schedule, node: NanoPerWh, position: Wh, city: City) -> NanoPerWh:
-    """rho per interval, nano-currency per Wh; ``node`` is the building's node price."""
-    buy, sell = (round(fee * 1000) for fee in (city.fees.market_buy_per_mwh, city.fees.market_sell_per_mwh))
-    low, high = (node - sell).astype(float), (node + buy).astype(float)
+def internal_price_nano(schedule: Schedule, selling: NanoPerWh, buying: NanoPerWh) -> NanoPerWh:
+    """rho per interval, nano-currency per Wh.
+
+    ``selling`` and ``buying`` are what a Wh brings and costs outside the building: node price less or plus the fee,
+    for a dark building the default tariff.
+    """
+    position = schedule.position_wh
+    low, high = selling.astype(float), buying.astype(float)
     support_low, support_high = _support(schedule)
     inner_low, inner_high = np.maximum(low, support_low), np.minimum(high, support_high)
     crossed = inner_low > inner_high
     inner_low, inner_high = np.where(crossed, low, inner_low), np.where(crossed, high, inner_high)
     middle = np.floor((inner_low + inner_high) / 2).astype(np.int64)
-    return np.where(position > 0, node + buy, np.where(position < 0, node - sell, middle))
+    return np.where(position > 0, buying, np.where(position < 0, selling, middle))
 
 
 def _support(schedule: Schedule) -> tuple[Floats, Floats]:

@@ -17,7 +17,7 @@ from planner_models.linear import LinearModel
 from planner_models.locality import freeze
 from planner_models.master import Master
 from planner_models.pricing import Claim
-from planner_models.solve import Options, Solver
+from planner_models.solve import Options, SolveError, Solver
 from planner_models.words import City, Locality
 
 
@@ -48,7 +48,10 @@ def clear_in_one(
             x = solution.x
             schedules = _schedules(whole, x, city) if solution.has_answer else alone
     positions = [schedules[g.buildings[0].id].position_wh / 1000 for g in gateways]
-    dispatched = master.dispatch(positions, 60.0, 1e-6)
+    rounding = 0.001 * sum(len(u.assets) for b in city.buildings for u in b.units)
+    dispatched = master.dispatch(positions, 60.0, 1e-6, feeder_slack_kwh=rounding)
+    if not dispatched.has_answer:
+        raise SolveError(f"re-dispatch: {dispatched.status.value}")
     priced_s = time.perf_counter()
     if pricing == "fixed_integers" and solution.has_answer:
         claims = block_claims(whole.market, x) + _building_claims(master, gateways, schedules, alone)

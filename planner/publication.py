@@ -92,16 +92,21 @@ def _feeder_signs(market: MarketModel, feeders: Ints) -> Floats:
     return np.array([market.socket[feeders[f, t], (zones + f) * n + t] for f, t in places])
 
 
-def from_multipliers(market: MarketModel, multipliers: Floats, tick: float, converged: bool) -> Prices:
-    """Prices of the rounds: the best multipliers, within what the market's own unlimited steps allow."""
-    zones = (len(market.city.zones), market.n)
-    signs = socket_signs(market)
-    point = (-1000 * signs * multipliers[market.balance_rows.ravel()]).reshape(zones)
+def from_multipliers(
+    market: MarketModel, multipliers: Floats, low: Floats, high: Floats, tick: float, converged: bool
+) -> Prices:
+    """Prices of the rounds: the best multipliers, and the range in which the answers promise as much."""
+    rows = market.balance_rows.ravel()
+    zones, signs = market.balance_rows.shape, socket_signs(market)
+    point = (-1000 * signs * multipliers[rows]).reshape(zones)
+    ends = np.stack([-1000 * signs * low[rows], -1000 * signs * high[rows]])
     feeders = feeder_rows(market)
     surcharge = np.zeros(feeders.shape)
     surcharge[feeders >= 0] = -1000 * _feeder_signs(market, feeders) * multipliers[feeders[feeders >= 0]]
-    low, high = open_domain(market)
-    return _published(market, point, low, high, surcharge, tick, converged)
+    lower, upper = open_domain(market)
+    range_low = np.clip(np.minimum(ends.min(axis=0).reshape(zones), point), lower, upper)
+    range_high = np.clip(np.maximum(ends.max(axis=0).reshape(zones), point), lower, upper)
+    return _published(market, point, range_low, range_high, surcharge, tick, converged)
 
 
 def open_domain(market: MarketModel) -> tuple[Floats, Floats]:

@@ -46,6 +46,8 @@ class Schedule:
         """The rows of dispatch.parquet for the whole horizon, in unit, asset, interval order."""
         n = len(grid)
         keys = [key for rows in self.assets for key in rows.keys]
+        if not keys:
+            return _no_dispatch()
         energy = np.concatenate([rows.draw_wh for rows in self.assets]).ravel() / 1000
         frame = pd.DataFrame(
             {
@@ -60,6 +62,14 @@ class Schedule:
             }
         )
         return frame.sort_values(["unit", "asset", "interval"], kind="stable", ignore_index=True)
+
+
+def _no_dispatch() -> pd.DataFrame:
+    """A building without any asset: the columns alone."""
+    kinds = {"unit": "str", "asset": "str", "interval": "int64", "start": "datetime64[us, UTC]", "on": "Int8"}
+    numbers = dict.fromkeys(("power_kw", "energy_kwh", "state_of_charge_kwh"), "float64")
+    order = ["unit", "asset", "interval", "start", "power_kw", "energy_kwh", "state_of_charge_kwh", "on"]
+    return pd.DataFrame({name: pd.Series(dtype=(kinds | numbers)[name]) for name in order})
 
 
 def read_schedules(

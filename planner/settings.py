@@ -49,12 +49,12 @@ class Market:
     price_cap: float = 4000.0
     price_tick_per_mwh: float = _within(0.01, above=0.0)
     gate_closure: str = _like("D-1 12:00", r"D(-\d{1,2})? ([01]\d|2[0-3]):[0-5]\d", "write it as 'D-1 12:00'")
-    meter_delay_hours: float = _within(36, least=0.0)
+    meter_delay_hours: float = _within(36.0, least=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    look_ahead_hours: float = _within(12, 0.0, 168.0)
+    look_ahead_hours: float = _within(12.0, 0.0, 168.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Settlement:
 class Solver:
     mode: str = _one_of("decentralised", "decentralised", "monolith")
     gap_relative: float = _within(1e-3, 0.0, 1.0)
-    time_limit_s: float = _within(600, above=0.0)
+    time_limit_s: float = _within(600.0, above=0.0)
     seed: int = _within(1, 0, 2**31 - 1)
 
 

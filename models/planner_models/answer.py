@@ -13,6 +13,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from planner_models.building import Stamped, stamp_buildings
+from planner_models.idle import idle_point
 from planner_models.linear import Assembler, LinearModel
 from planner_models.locality import freeze
 from planner_models.solve import Options, Solution, SolveError, Solver
@@ -80,6 +81,13 @@ class Ladder:
         """The steps left for one who stands at ``base`` when others have already moved ``moved`` kWh along."""
         return Ladder(base, self.price, self.begins - moved, self.ends - moved)
 
+    def climb(self, position_kwh: Floats) -> Floats:
+        """Values of the steps, shape (steps, n), at which ``base + steps`` is a position."""
+        moved = position_kwh - self.base
+        up = np.clip(moved, np.maximum(self.begins, 0), np.maximum(self.ends, 0)) - np.maximum(self.begins, 0)
+        down = np.clip(moved, np.minimum(self.begins, 0), np.minimum(self.ends, 0)) - np.minimum(self.ends, 0)
+        return np.where(np.isfinite(up), up, 0.0) + np.where(np.isfinite(down), down, 0.0)
+
     def ranges(self) -> tuple[Floats, Floats]:
         """Bounds of each step's variable: steps above the base are climbed, those below are stepped down."""
         with np.errstate(invalid="ignore"):
@@ -112,7 +120,7 @@ class AnsweringBuilding:
 
     def __init__(self, building: Building, grid: IntervalGrid, fees: Fees, options: Options) -> None:
         self.building, self.grid, self.fees, self.options = building, grid, fees, options
-        self.last_x: Floats = np.empty(0)
+        self.last_x: Floats
         self._build(exclusive=False)
 
     def _build(self, exclusive: bool) -> None:
@@ -127,6 +135,8 @@ class AnsweringBuilding:
         self.ladder_rows = np.arange(ladder.first_row, ladder.first_row + n)
         self.solver = Solver(self.model, self.options)
         self.exclusive = exclusive
+        self.idle = idle_point(self.model, self.building, self.grid)
+        self.last_x = np.empty(0)
 
     def lp(self, ladder: Ladder) -> Answer:
         """Answer of the relaxation: fast, and a proven lower bound of the building's best."""
@@ -134,14 +144,26 @@ class AnsweringBuilding:
         return self._answer(self._must(self.solver.lp()))
 
     def mip(self, ladder: Ladder, gap: float, time_limit_s: float) -> Answer:
-        """Answer in whole runs and starts.  Without an answer in time: the LP's failing that, an error."""
+        """Answer in whole runs and starts, from the last one or from idleness: there is one at any time limit."""
         self._face(ladder)
-        return self._answer(self._must(self.solver.mip(gap, time_limit_s)))
+        start = (self.last_x if len(self.last_x) else self.idle).copy()
+        start[self.base] = ladder.base
+        start[self.steps] = 0.0
+        start[self.steps[: len(ladder.price)]] = ladder.climb(self.stamped.position.of(start))
+        found = self._answer(self._must(self.solver.mip(gap, time_limit_s, start)))
+        self.last_x = found.x
+        return found
 
     def make_exclusive(self) -> None:
         """Write the direction binaries from now on (C5, C12): energy was worth less than nothing."""
         if not self.exclusive:
             self._build(exclusive=True)
+
+    def unit_positions(self, x: Floats) -> Floats:
+        """delta = x - a + w of every unit at an answer, kWh, (units, n)."""
+        n = len(self.grid)
+        draw, kept = self.stamped.unit_draw.of(x).reshape(-1, n), self.stamped.unit_kept.of(x).reshape(-1, n)
+        return draw - np.array([u.allocation_kwh for u in self.building.units]) + kept
 
     def hold(self, x: Floats) -> None:
         """Strict locality: the answer ``x`` without trade may only be added to from now on."""

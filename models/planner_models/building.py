@@ -41,8 +41,10 @@ def values(building: Building, grid: IntervalGrid, fees: Fees) -> Values:
     return {
         "import_kwh": imports,
         "export_kwh": exports,
-        "most_import_kwh": np.minimum(imports, bound),
-        "most_export_kwh": np.minimum(exports, bound),
+        "most_import_kwh": (most_import := np.minimum(imports, bound)),
+        "most_export_kwh": (most_export := np.minimum(exports, bound)),
+        "import_share": np.divide(1.0, most_import, out=np.zeros(len(grid)), where=most_import > 0),
+        "export_share": np.divide(1.0, most_export, out=np.zeros(len(grid)), where=most_export > 0),
         "allocation_kwh": building.allocation_kwh,
         "loss_ratio": building.loss_ratio,
         "buy_fee": fees.market_buy_per_mwh / 1000,
@@ -90,8 +92,8 @@ def write(b: Any, n: int, shape: Shape) -> None:
 
 def _write_losses(b: Any, shape: Shape) -> None:
     """loss = ratio * |flow|; the direction binary keeps both directions from being paid for at once."""
-    b.inflow = pyo.Var(b.T, within=pyo.NonNegativeReals)
-    b.outflow = pyo.Var(b.T, within=pyo.NonNegativeReals)
+    b.inflow = pyo.Var(b.T, bounds=lambda b, t: (0, b.most_import_kwh[t]))
+    b.outflow = pyo.Var(b.T, bounds=lambda b, t: (0, b.most_export_kwh[t]))
     b.C12_direction = pyo.Constraint(b.T, rule=lambda b, t: b.flow[t] == b.inflow[t] - b.outflow[t])
     b.C12_loss = pyo.Constraint(
         b.T, rule=lambda b, t: b.loss[t] == b.loss_ratio * b.inflow[t] + b.loss_ratio * b.outflow[t]
@@ -102,13 +104,25 @@ def _write_losses(b: Any, shape: Shape) -> None:
         b.C12_out = pyo.Constraint(
             b.T, rule=lambda b, t: b.outflow[t] <= b.most_export_kwh[t] - b.most_export_kwh[t] * b.inward[t]
         )
+    else:
+        b.C12_one_way = pyo.Constraint(
+            b.T, rule=lambda b, t: b.import_share[t] * b.inflow[t] + b.export_share[t] * b.outflow[t] <= 1
+        )
 
 
 FAMILY = Family(
     "building",
     write,
     scalars=("loss_ratio", "buy_fee", "sell_fee"),
-    vectors=("import_kwh", "export_kwh", "most_import_kwh", "most_export_kwh", "allocation_kwh"),
+    vectors=(
+        "import_kwh",
+        "export_kwh",
+        "most_import_kwh",
+        "most_export_kwh",
+        "import_share",
+        "export_share",
+        "allocation_kwh",
+    ),
     sockets=("positions", "kept"),
     ports=("position",),
 )

@@ -18,7 +18,7 @@ from scipy import sparse
 from planner_models.linear import LinearModel
 from planner_models.marketplace import MarketModel
 from planner_models.solve import Options, Solution, SolveError, Solver
-from planner_models.template import Floats
+from planner_models.template import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -137,16 +137,30 @@ class Master:
         """Multipliers nearest to ``centre`` where the model reaches ``level``; None if Clarabel finds none."""
         return _LevelProblem(self).solve(centre, level)
 
-    def dispatch(self, positions: list[Floats], time_limit_s: float, gap: float) -> Solution:
-        """Orders, exchange and lines for given group positions (kWh): the market's own MILP."""
+    def multiplier_range(self, level: float) -> tuple[Floats, Floats]:
+        """Ends of each balance row's multiplier over {y: model(y) >= level}; other rows get their zero.
+
+        The answers bound the dual function from above, so the true optimal face lies inside.
+        """
+        return _LevelProblem(self).ends(self.market.balance_rows.ravel(), level)
+
+    def dispatch(
+        self, positions: list[Floats], time_limit_s: float, gap: float, feeder_slack_kwh: float = 0.0
+    ) -> Solution:
+        """Orders, exchange and lines for given group positions (kWh): the market's own MILP.
+
+        ``feeder_slack_kwh``: what rounding positions to whole Wh may have added to a feeder's flow.
+        """
         market = self.market
+        slack = np.full(len(market.row_lower), feeder_slack_kwh)
+        slack[market.balance_rows.ravel()] = 0.0
         enters = sum(
             (self.gathers[g] @ q for g, q in enumerate(positions)), np.zeros(len(market.row_lower))
         )
         model = LinearModel(
             matrix=market.own.tocsc(),
-            row_lower=market.row_lower - enters,
-            row_upper=market.row_upper - enters,
+            row_lower=market.row_lower - enters - slack,
+            row_upper=market.row_upper - enters + slack,
             cost=market.cost,
             lower=market.lower,
             upper=market.upper,
@@ -172,12 +186,42 @@ class _LevelProblem:
         self.rows: list[sparse.csr_matrix] = []
         self.right: list[Floats] = []
 
-    def solve(self, centre: Floats, level: float) -> Floats | None:
+    def _write(self, level: float) -> sparse.csc_matrix:
         self._cuts()
         self._market_side()
         gain, constant = self._promise()
         self._at_most(sparse.csr_matrix(-gain[None, :]), np.array([constant - level]))
-        matrix = sparse.vstack(self.rows, format="csc")
+        return sparse.vstack(self.rows, format="csc")
+
+    def ends(self, rows: Ints, level: float) -> tuple[Floats, Floats]:
+        """Least and largest multiplier of each row in the level set; the row's own value is kept on trouble."""
+        matrix = self._write(level)
+        height, width = matrix.shape
+        model = LinearModel(
+            matrix=matrix,
+            row_lower=np.full(height, -np.inf),
+            row_upper=np.concatenate(self.right),
+            cost=np.zeros(width),
+            lower=np.full(width, -np.inf),
+            upper=np.full(width, np.inf),
+            integer=np.zeros(width, dtype=bool),
+            groups=(),
+            column_interval=np.full(width, -1),
+        )
+        solver = Solver(model, self.master.options)
+        low, high = np.full(self.m, np.inf), np.full(self.m, -np.inf)
+        for row in rows:
+            for sign, out in ((1.0, low), (-1.0, high)):
+                cost = np.zeros(width)
+                cost[row] = sign
+                solver.set_cost(cost)
+                found = solver.lp()
+                if found.has_answer:
+                    out[row] = found.x[row]
+        return low, high
+
+    def solve(self, centre: Floats, level: float) -> Floats | None:
+        matrix = self._write(level)
         quadratic = sparse.diags(
             np.concatenate([np.ones(self.m), np.full(self.width - self.m, 1e-9)]), format="csc"
         )

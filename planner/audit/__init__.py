@@ -26,6 +26,7 @@ from planner.audit import (
     prices,
     release,
     shifting,
+    tariff,
 )
 from planner.audit.evidence import Evidence
 from planner.audit.findings import Audit, Findings, Violation, Where
@@ -57,6 +58,7 @@ OF_BUILDINGS: tuple[Check, ...] = (
     (("S3",), money.check_own_make_whole),
     (("S4", "S5"), money.check_building_ledger),
     (("S5",), money.check_statements),
+    (("S5",), tariff.check_building_prices),
     (("S6",), money.check_building_energy),
 )
 OF_MARKET: tuple[Check, ...] = (
@@ -77,6 +79,7 @@ OF_RUN: tuple[Check, ...] = (
     (("C21",), objective.check_gap),
     (("C22",), opportunity.check_opportunity),
     (("S4", "S5"), money.check_market_ledger),
+    (("S5",), tariff.check_market_prices),
     (("S6",), money.check_market_energy),
     (("S3",), money.check_make_whole),
     (("R1",), release.check_envelopes),

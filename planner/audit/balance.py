@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.audit.findings import Findings
 from planner.audit.market import ROUNDING_WH, Market
-from planner.audit.network import feeders_of, limit_wh, limited_nodes
+from planner.audit.network import feeders_of, limit_wh, limited_nodes, zone_of
 from planner.audit.positions import asset_nodes
 from planner.audit.series import case_series, dense_numbers
 from planner.audit.table import MissingFileError, Numbers, Wh
@@ -46,6 +46,7 @@ def check_balance(m: Market, found: Findings) -> None:
 def check_group_positions(m: Market, found: Findings) -> None:
     """C14: a group's position is the sum of its buildings'; a group that is not dark has one."""
     names, positions = m.group_positions
+    _check_groups(m, found)
     sums = {name: np.zeros(len(m.grid), dtype=np.int64) for name in names}
     for b in m.run.complete():
         if b.group in sums:
@@ -55,6 +56,17 @@ def check_group_positions(m: Market, found: Findings) -> None:
     for name, row in zip(names, positions, strict=True):
         wrong, what = (row != sums[name])[None], "not the sum of the group's buildings (Wh)"
         found.flag("C14", "market/positions.csv", (name,), wrong, what, row, sums[name])
+
+
+def _check_groups(m: Market, found: Findings) -> None:
+    """What groups.csv says of a group is what its buildings say; too small by enrolment (kind dark) is always dark."""
+    columns = (m.groups.text("group"), m.groups.text("zone"), m.groups.flags("dark", False), m.groups.text("kind"))
+    stated = {name: (zone, bool(dark), kind == "dark") for name, zone, dark, kind in zip(*columns, strict=True)}
+    for b in m.run.complete():
+        zone, dark, small = stated.get(b.group, ("", False, False))
+        if (zone, dark) != (zone_of(b), b.dark) or (small and not dark):
+            what = f"zone and dark are not those of building {b.id}"
+            found.add("C14", "market/groups.csv", what, f"{zone}, {dark}", f"{zone_of(b)}, {b.dark}", name=b.group)
 
 
 def check_feeders(m: Market, found: Findings) -> None:

@@ -33,7 +33,8 @@ class Ledger:
 
     def of(self, accounts: Collection[str], *lines: str) -> npt.NDArray[np.bool_]:
         """Rows of these accounts and, where any are named, of these lines."""
-        mine = np.array([name in accounts for name in self.accounts])[self.account]
+        wanted = frozenset(accounts)
+        mine = np.array([name in wanted for name in self.accounts])[self.account]
         return mine & np.array([name in lines for name in self.lines])[self.line] if lines else mine
 
     def name(self, row: Any) -> str:

@@ -30,6 +30,7 @@ class Book:
     sign: Wh  # +1 buys, -1 sells
     t: Wh
     limit_nano: Wh
+    stated_nano: Wh
     quantity: Numbers
     accepted: Wh
     ratio: Numbers
@@ -46,6 +47,7 @@ NOTHING_BOOKED = Book(
     sign=_WHOLE,
     t=_WHOLE,
     limit_nano=_WHOLE,
+    stated_nano=_WHOLE,
     quantity=_FLOAT,
     accepted=_WHOLE,
     ratio=_FLOAT,
@@ -201,6 +203,7 @@ def read_acceptances(part: Series, orders: Table, hours: float) -> Book:
         sign=np.where(pick["side"] == "buy", 1, -1).astype(np.int64),
         t=part.t,
         limit_nano=np.rint(orders.numbers("price_per_mwh")[at] * 1000).astype(np.int64),
+        stated_nano=table.nano("price_per_mwh"),
         quantity=quantities_wh(orders, hours)[at],
         accepted=table.wh("accepted_kwh"),
         ratio=table.numbers("ratio"),

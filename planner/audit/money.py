@@ -59,6 +59,7 @@ def check_statements(b: Building, found: Findings) -> None:
     booked = read_ledger(b.run.table(f"{b.folder}/settlement"))
     names, _ = participants(b)
     mine = booked.of(names)
+    check_prices(told, found)
     both = [per_line(told, np.ones(len(told.t), dtype=bool)), per_line(booked, mine)]
     for key in sorted(set(both[0]) | set(both[1])):
         stated, right = (part.get(key, (0, 0)) for part in both)

@@ -46,6 +46,19 @@ def check_orders(m: Market, found: Findings) -> None:
             book.ratio[i],
             book.accepted[i] / book.quantity[i],
         )
+    for i in np.flatnonzero(book.stated_nano != book.limit_nano):
+        stated, limit = book.stated_nano[i] / 1000, book.limit_nano[i] / 1000
+        _say(found, "C18", book, i, "not the order's limit price", stated, limit)
+    for i in np.flatnonzero(book.t != m.grid.index(orders)[book.order_row]):
+        _say(
+            found,
+            "C18",
+            book,
+            i,
+            "not the order's interval",
+            book.t[i] + 1,
+            m.grid.index(orders)[book.order_row[i]] + 1,
+        )
     _check_complete(m, orders, book, found)
     ratios = dict(_blocks(orders, book, found))
     _check_links(orders, ratios, found)

@@ -15,6 +15,7 @@ from pathlib import Path
 from planner.generate import assets, market, network, profiles, writing
 from planner.generate.clock import Clock
 from planner.generate.layout import even_sizes, plan_city
+from planner.generate.mix import Mix
 
 DELIVERY_DATE = date(2026, 4, 15)  # a Wednesday with sun at noon and heat pumps still at work
 
@@ -41,15 +42,16 @@ def generate(
     _check(units, units_per_building, interval_minutes, days)
     folder = Path(folder)
     clock = Clock.of(delivery_date, days, interval_minutes, timezone)
-    plan = plan_city(even_sizes(units, units_per_building), seed)
+    mix = Mix(vehicle_ratio=vehicle_ratio)
+    plan = plan_city(even_sizes(units, units_per_building), seed, mix)
     shapes = profiles.shapes(clock, seed)
-    fleet = assets.draw(plan, shapes, clock, seed, vehicle_ratio)
+    fleet = assets.draw(plan, shapes, clock, seed, mix)
     limits = network.limits(plan, fleet, clock, seed)
     tables = {
         "nodes": network.nodes(plan, limits),
         "profiles": profiles.table(shapes, clock),
         **fleet.tables,
-        **market.tables(plan, fleet, limits, clock, seed),
+        **market.tables(plan, fleet, limits, clock, seed, mix),
     }
     settings = writing.Settings(
         name=f"city-{units}x{clock.first_day}",

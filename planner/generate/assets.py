@@ -10,6 +10,7 @@ import pandas as pd
 from planner.generate import flexibility, production
 from planner.generate.clock import Clock
 from planner.generate.layout import Plan
+from planner.generate.mix import Mix
 from planner.generate.profiles import Shapes
 
 CURTAILABLE_RATIO, CUT_BELOW_CAP_RATIO = 0.3, 0.25
@@ -21,7 +22,7 @@ class Fleet:
 
     ``base_kwh`` is the plain load; ``extra_kwh`` vehicles, heat pumps and appliances spread evenly over their windows,
     ``heat_kwh`` the heat pumps among them; ``sun_kwh`` the production of sun and wind: a row per unit, a column per
-    interval.  ``charger_kw`` is a unit's charger.
+    interval.  ``charger_kw`` is the power of a unit's charger, ``appliance_kw`` the greatest of its appliance.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -30,33 +31,35 @@ class Fleet:
     heat_kwh: np.ndarray
     sun_kwh: np.ndarray
     charger_kw: np.ndarray
+    appliance_kw: np.ndarray
 
 
-def draw(plan: Plan, shapes: Shapes, clock: Clock, seed: int, vehicle_ratio: float) -> Fleet:
+def draw(plan: Plan, shapes: Shapes, clock: Clock, seed: int, mix: Mix) -> Fleet:
     """Draw all assets; each kind has its own stream of random numbers, so that kinds do not disturb each other."""
     streams = [np.random.default_rng([seed, 3, kind]) for kind in range(8)]
     loads, base = _loads(plan, shapes, clock, streams[0])
-    solar, sun = production.solar(plan, shapes, clock, streams[1])
+    solar, sun = production.solar(plan, shapes, clock, streams[1], mix)
     wind, air = production.wind(plan, shapes, clock, streams[2])
-    vehicles = flexibility.vehicles(plan, clock, streams[3], vehicle_ratio)
-    appliances, washing = flexibility.appliances(plan, clock, streams[4])
-    pumps, heat = flexibility.heat_pumps(plan, clock, streams[5])
+    vehicles = flexibility.vehicles(plan, clock, streams[3], mix)
+    appliances = flexibility.appliances(plan, clock, streams[4])
+    pumps, heat = flexibility.heat_pumps(plan, clock, streams[5], mix)
     return Fleet(
         tables={
             "loads": loads,
             "solar": solar,
             "wind": wind,
-            "batteries": flexibility.batteries(plan, streams[6]),
+            "batteries": flexibility.batteries(plan, streams[6], mix),
             "vehicles": vehicles.table,
-            "appliances": appliances,
+            "appliances": appliances.table,
             "flexible": pumps,
             "generators": production.generators(plan, clock, streams[7]),
         },
         base_kwh=base,
-        extra_kwh=vehicles.expected_kwh + washing + heat,
+        extra_kwh=vehicles.expected_kwh + appliances.expected_kwh + heat,
         heat_kwh=heat,
         sun_kwh=sun + air,
         charger_kw=vehicles.charger_kw,
+        appliance_kw=appliances.greatest_kw,
     )
 
 

@@ -9,14 +9,14 @@ import pandas as pd
 
 from planner.generate.clock import Clock
 from planner.generate.layout import Plan
+from planner.generate.mix import Mix
 from planner.generate.production import pick
 
-HOME_BATTERY_RATIO, HOUSE_BATTERY_RATIO = 0.12, 0.4
+HOUSE_BATTERY_RATIO = 0.4
 APPLIANCE_RATIO, SKIP_RATIO = 0.2, 0.4
 PUMP_RATIO, HOUSE_PUMP_RATIO = 0.05, 0.35
-# Most and least power while charging, kW (6 A on one or three phases), and how common.
+# Most and least power while charging, kW (6 A on one or three phases).
 CHARGERS = np.array([[3.68, 1.38], [7.36, 1.38], [11.04, 4.14], [22.08, 4.14]])
-CHARGER_RATIOS = (0.25, 0.2, 0.45, 0.1)
 # Programmes in kW by quarter hours.
 PROGRAMMES = {
     "dishwasher": (1.9, 0.2, 0.1, 1.7, 0.15),
@@ -34,14 +34,23 @@ class Vehicles:
     charger_kw: np.ndarray
 
 
-def batteries(plan: Plan, rng: np.random.Generator) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Appliances:
+    """appliances.csv, the expected use by unit (kWh), and the greatest power of each unit's appliance (kW)."""
+
+    table: pd.DataFrame
+    expected_kwh: np.ndarray
+    greatest_kw: np.ndarray
+
+
+def batteries(plan: Plan, rng: np.random.Generator, mix: Mix) -> pd.DataFrame:
     """Small batteries of units and one larger for some buildings; a quarter lose a little while standing."""
     house = pick(plan.common, HOUSE_BATTERY_RATIO, rng)
-    own = pick(np.flatnonzero(np.isin(plan.use, ["apartment", "office", "shop"])), HOME_BATTERY_RATIO, rng)
+    own = pick(np.flatnonzero(np.isin(plan.use, ["apartment", "office", "shop"])), mix.home_battery_ratio, rng)
     at = np.concatenate([house, own])
     number = len(at)
     many = np.bincount(plan.building_of)[plan.building_of[house]]
-    size = np.concatenate([many * rng.uniform(0.6, 1.6, len(house)), rng.uniform(4, 14, len(own))]).round(2)
+    size = np.concatenate([many * rng.uniform(0.6, 1.6, len(house)), rng.uniform(*mix.home_battery_kwh, len(own))]).round(2)
     power = np.round(size * rng.uniform(0.3, 0.6, number), 2)
     return pd.DataFrame(
         {
@@ -60,17 +69,19 @@ def batteries(plan: Plan, rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
-def vehicles(plan: Plan, clock: Clock, rng: np.random.Generator, ratio: float) -> Vehicles:
+def vehicles(plan: Plan, clock: Clock, rng: np.random.Generator, mix: Mix) -> Vehicles:
     """One semi-continuous vehicle in the stated share of all units, parked for the night, the evening or at work."""
-    at = pick(np.flatnonzero(plan.use != "common"), ratio * len(plan.units) / np.sum(plan.use != "common"), rng)
+    private = np.flatnonzero(plan.use != "common")
+    at = pick(private, mix.vehicle_ratio * len(plan.units) / len(private), rng)
     number = len(at)
-    kind = rng.choice(len(CHARGERS), number, p=CHARGER_RATIOS)
+    kind = rng.choice(len(CHARGERS), number, p=mix.charger_ratios)
     most, least = CHARGERS[kind].T
     night, evening, first, last = _stays(plan.use[at], clock, rng)
     working = ~(night | evening)
     efficiency = rng.uniform(0.88, 0.95, number).round(3)
     possible = most * efficiency * ((last - first) % 24)
-    energy = np.minimum(rng.lognormal(np.log(11.0), 0.45, number), 0.6 * possible).round(2)
+    wanted = np.minimum(rng.lognormal(np.log(mix.vehicle_kwh), 0.45, number), mix.vehicle_most_kwh)
+    energy = np.minimum(wanted, 0.6 * possible).round(2)
     costly = rng.random(number) < 0.3
     table = pd.DataFrame(
         {
@@ -123,7 +134,7 @@ def _clock_time(hour: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-def appliances(plan: Plan, clock: Clock, rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
+def appliances(plan: Plan, clock: Clock, rng: np.random.Generator) -> Appliances:
     """Washing and drying within a window of the day; four in ten may be skipped for a stated value."""
     at = pick(np.flatnonzero(np.isin(plan.use, ["apartment", "office"])), APPLIANCE_RATIO, rng)
     number = len(at)
@@ -146,7 +157,9 @@ def appliances(plan: Plan, clock: Clock, rng: np.random.Generator) -> tuple[pd.D
     energy = np.array([run.sum() for run in runs]) * clock.hours * clock.days
     expected = np.zeros((len(plan.units), len(clock)))
     expected[at] = window * (energy / np.maximum(window.sum(axis=1), 1))[:, None]
-    return table, expected
+    greatest = np.zeros(len(plan.units))
+    greatest[at] = [run.max() for run in runs]
+    return Appliances(table, expected, greatest)
 
 
 def _programme(kind: str, scale: float, clock: Clock) -> np.ndarray:
@@ -157,7 +170,7 @@ def _programme(kind: str, scale: float, clock: Clock) -> np.ndarray:
     return padded.reshape(-1, each).mean(axis=1).round(3)
 
 
-def heat_pumps(plan: Plan, clock: Clock, rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
+def heat_pumps(plan: Plan, clock: Clock, rng: np.random.Generator, mix: Mix) -> tuple[pd.DataFrame, np.ndarray]:
     """Heat pumps whose tank lets them run some hours ahead of or behind the heat wanted.
 
     The cumulative band counts from each civil midnight: the heat wanted so far, less or more half a tank.
@@ -167,7 +180,8 @@ def heat_pumps(plan: Plan, clock: Clock, rng: np.random.Generator) -> tuple[pd.D
     at = np.concatenate([house, own])
     number = len(at)
     many = np.bincount(plan.building_of)[plan.building_of[house]]
-    most = np.concatenate([many * rng.uniform(0.1, 0.22, len(house)), rng.uniform(1.5, 3.5, len(own))]).round(3)
+    in_house, in_unit = rng.uniform(0.1, 0.22, len(house)), rng.uniform(*mix.pump_kw, len(own))
+    most = np.concatenate([many * in_house, in_unit]).round(3)
     wanted = most[:, None] * clock.hours * _heat(clock, number, rng)
     tank = most * rng.uniform(0.6, 1.6, number)
     so_far = np.concatenate([np.cumsum(wanted[:, clock.day == d], axis=1) for d in range(clock.days)], axis=1)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planner.generate.mix import Mix
+
 CITY = "city"
 BUILDINGS_PER_DISTRICT = 10
 KINDS = ("homes", "mixed", "offices")
@@ -19,7 +21,6 @@ USE_RATIOS = {
 }
 PEAK_KW = {"apartment": 2.2, "office": 3.6, "shop": 3.4, "parking": 1.6, "common": 3.0}
 AREA_M2 = {"apartment": 72.0, "office": 140.0, "shop": 110.0, "parking": 300.0, "common": 250.0}
-SEVERAL_UNITS_RATIO = 0.08
 LARGE_BUILDING = 30  # units; below, nobody is so large that the building could not be released
 SPREAD, SPREAD_IN_SMALL = 0.4, 0.25  # standard deviation of the logarithm of sizes
 VACANT_RATIO = 0.015
@@ -67,7 +68,11 @@ def even_sizes(units: int, units_per_building: int) -> np.ndarray:
 
 
 def plan_city(
-    sizes: np.ndarray, seed: int, kinds: Sequence[str] | None = None, district_of: Sequence[int] | None = None
+    sizes: np.ndarray,
+    seed: int,
+    mix: Mix,
+    kinds: Sequence[str] | None = None,
+    district_of: Sequence[int] | None = None,
 ) -> Plan:
     """Lay out buildings of the given unit counts; kinds and districts are drawn where they are not given."""
     rng = np.random.default_rng([seed, 1])
@@ -88,7 +93,7 @@ def plan_city(
         building_of=building_of,
         kind=kind,
         use=use,
-        occupant=_occupants(building_of, use, rng),
+        occupant=_occupants(building_of, use, rng, mix.several_units_ratio),
         size=_sizes(sizes[building_of] >= LARGE_BUILDING, rng),
     )
 
@@ -125,13 +130,13 @@ def _uses(kind: np.ndarray, building_of: np.ndarray, is_common: np.ndarray, rng:
     return use
 
 
-def _occupants(building_of: np.ndarray, use: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _occupants(building_of: np.ndarray, use: np.ndarray, rng: np.random.Generator, ratio: float) -> np.ndarray:
     """A pseudonym per unit; some in large buildings hold the unit beside too; common and vacant units have none."""
     order = rng.permutation(len(use))  # a pseudonym's number says nothing about its place
     width = max(4, len(str(len(use))))
     occupant = np.array([f"p{k:0{width}d}" for k in order], dtype=object)
     occupant[(use == "common") | (rng.random(len(use)) < VACANT_RATIO)] = ""
-    takes = (rng.random(len(use)) < SEVERAL_UNITS_RATIO) & (np.bincount(building_of)[building_of] >= LARGE_BUILDING)
+    takes = (rng.random(len(use)) < ratio) & (np.bincount(building_of)[building_of] >= LARGE_BUILDING)
     neighbour = np.roll(occupant, 1)
     allowed = takes & (np.diff(building_of, prepend=0) == 0) & (occupant != "") & (neighbour != "") & ~np.roll(takes, 1)
     return np.where(allowed, neighbour, occupant)

@@ -8,9 +8,9 @@ import pandas as pd
 from planner.generate.assets import Fleet
 from planner.generate.clock import Clock
 from planner.generate.layout import CITY, Plan
+from planner.generate.mix import Mix
 from planner.generate.network import Limits
 
-COVER = 0.75  # allocations cover this share of the expected use; sun and the exchange make up the rest
 KEPT_RATIO = 0.01  # of a building's allocation, not handed to units
 SPARE_RATIO = 0.02  # of the supply, not handed to buildings
 # Civil hour and price: low at noon and in the late evening, high at breakfast and dinner.
@@ -18,10 +18,12 @@ PRICE_DAY = ((0, 54), (3, 63), (5, 72), (8, 98), (10, 60), (12, 14), (13, 4), (1
 PRICE_NIGHT = ((19.2, 131), (20.5, 78), (21.5, 50), (23, 44), (24, 50))
 
 
-def tables(plan: Plan, fleet: Fleet, limits: Limits, clock: Clock, seed: int) -> dict[str, pd.DataFrame]:
+def tables(
+    plan: Plan, fleet: Fleet, limits: Limits, clock: Clock, seed: int, mix: Mix
+) -> dict[str, pd.DataFrame]:
     """grid, supply, allocations and tariffs of the city."""
     rng = np.random.default_rng([seed, 5])
-    units, buildings, supply = allocate(plan, fleet, limits, clock, rng)
+    units, buildings, supply = allocate(plan, fleet, limits, clock, rng, mix)
     return {
         "grid": grid_prices(clock, supply.max() / 1000 / clock.hours, rng),
         "supply": _supply(supply, clock, rng),
@@ -49,7 +51,7 @@ def grid_prices(clock: Clock, size_kw: float, rng: np.random.Generator) -> pd.Da
 
 
 def allocate(
-    plan: Plan, fleet: Fleet, limits: Limits, clock: Clock, rng: np.random.Generator
+    plan: Plan, fleet: Fleet, limits: Limits, clock: Clock, rng: np.random.Generator, mix: Mix
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Allocations of units and buildings and the supply behind them, in whole Wh.
 
@@ -58,8 +60,8 @@ def allocate(
     carry.
     """
     number, n = len(plan.units), len(clock)
-    own = rng.lognormal(-0.03, 0.25, number)[:, None]
-    wanted = (fleet.base_kwh + fleet.extra_kwh) * (COVER * own) * rng.uniform(0.85, 1.15, (number, n))
+    own = rng.lognormal(-0.03, mix.cover_spread, number)[:, None]
+    wanted = (fleet.base_kwh + fleet.extra_kwh) * (mix.cover * own) * rng.uniform(0.85, 1.15, (number, n))
     per_building = plan.per_building(wanted)
     room = limits.building_import[:, None] * clock.hours * (1 - 2 * KEPT_RATIO)
     scale = np.minimum(1, room / np.maximum(per_building, 1e-9))

@@ -63,10 +63,11 @@ def _room(base: np.ndarray, extra: np.ndarray, clock: Clock) -> np.ndarray:
 
 
 def _fuses(plan: Plan, fleet: Fleet, clock: Clock, rng: np.random.Generator) -> np.ndarray:
-    """Import limits of some units: the plain load and most of the charger fit, not all at once."""
+    """Import limits of some units: beside the plain load most of the charger fits, or the appliance, not both."""
     peak = fleet.base_kwh.max(axis=1) / clock.hours
     use = (fleet.base_kwh + fleet.extra_kwh).max(axis=1) / clock.hours
-    fuse = np.maximum(1.1 * use, 1.05 * peak + 0.8 * fleet.charger_kw).round(2) + 0.5
+    device = np.maximum(0.8 * fleet.charger_kw, fleet.appliance_kw)
+    fuse = np.maximum(1.1 * use, 1.05 * peak + device).round(2) + 0.5
     return np.where((rng.random(len(peak)) < FUSED_RATIO) & (plan.use != "common"), fuse, np.nan)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from planner.generate.clock import Clock
 from planner.generate.layout import Plan
+from planner.generate.mix import Mix
 from planner.generate.profiles import Shapes
 
 ROOF_RATIO, OWN_SOLAR_RATIO, WIND_RATIO, GENERATOR_RATIO = 0.6, 0.1, 0.06, 0.12
@@ -19,13 +20,16 @@ def pick(rows: np.ndarray, ratio: float, rng: np.random.Generator) -> np.ndarray
     return np.sort(rng.choice(rows, number, replace=False))
 
 
-def solar(plan: Plan, shapes: Shapes, clock: Clock, rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
+def solar(
+    plan: Plan, shapes: Shapes, clock: Clock, rng: np.random.Generator, mix: Mix
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Plants on the roof (in the common unit) and small ones of single units; table and production by unit, kWh."""
     roofs = pick(plan.common, ROOF_RATIO, rng)
     own = pick(np.flatnonzero(plan.use != "common"), OWN_SOLAR_RATIO, rng)
     at = np.concatenate([roofs, own])
     many = np.bincount(plan.building_of)[plan.building_of[roofs]]
-    peak = np.concatenate([0.6 * many * rng.uniform(0.5, 1.4, len(roofs)), rng.lognormal(np.log(1.6), 0.5, len(own))])
+    roof = 0.6 * many * rng.uniform(0.5, 1.4, len(roofs))
+    peak = np.concatenate([roof, rng.lognormal(np.log(1.6), mix.balcony_spread, len(own))])
     return _plants("pv", at, np.round(peak, 3), shapes.of["solar"], plan, shapes, clock, rng)
 
 

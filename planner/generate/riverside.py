@@ -17,6 +17,7 @@ from planner.generate import assets, market, network, profiles, riverside_meters
 from planner.generate.assets import Fleet
 from planner.generate.clock import Clock
 from planner.generate.layout import Plan, plan_city
+from planner.generate.mix import Mix
 from planner.generate.riverside_meters import BY_WEATHER, SEED, Metered
 
 ZONE = "Europe/Stockholm"
@@ -24,10 +25,25 @@ LATITUDE, LONGITUDE = 59.33, 18.07
 DELIVERY = date(2026, 10, 25)  # clocks go back: 25 hours
 DELIVERY_DAYS = 2
 HISTORY_FROM, HISTORY_DAYS = date(2026, 9, 28), 30  # to the end of 27 October, for backtests and settlement
-SIZES = np.array([42, 38, 40, 44, 6, 8, 5, 9, 7, 4])
-KINDS = ("mixed", "homes", "offices", "homes", "mixed", "homes", "homes", "mixed", "homes", "homes")
+SIZES = np.array([38, 37, 36, 36, 7, 8, 6, 9, 8, 6])
+KINDS = ("mixed", "homes", "mixed", "homes", "mixed", "homes", "homes", "mixed", "homes", "homes")
 DISTRICTS = (0, 1, 1, 1, 0, 0, 0, 0, 0, 0)
+# Nobody owns so much that a building's position could give them away: chargers of one phase, small batteries.
+MIX = Mix(
+    vehicle_ratio=0.22,
+    several_units_ratio=0.02,
+    home_battery_ratio=0.3,
+    home_battery_kwh=(1.5, 3.5),
+    pump_kw=(0.8, 1.4),
+    vehicle_kwh=6.5,
+    vehicle_most_kwh=8.0,
+    charger_ratios=(0.7, 0.3, 0.0, 0.0),
+    balcony_spread=0.3,
+    cover=0.55,
+    cover_spread=0.4,
+)
 TRANSFORMER, BEHIND_TRANSFORMER = "t01", ("b03", "b04")
+TRANSFORMER_MARGIN = 0.98
 
 
 def write(folder: Path) -> Path:
@@ -36,10 +52,10 @@ def write(folder: Path) -> Path:
     clock = Clock.of(DELIVERY, DELIVERY_DAYS, 15, ZONE)
     drawn = profiles.shapes(past, SEED, LATITUDE, LONGITUDE)
     shapes = replace(drawn, values=drawn.values[:, past.starts.isin(clock.starts)])
-    plan = plan_city(SIZES, SEED, KINDS, DISTRICTS)
-    fleet = assets.draw(plan, shapes, clock, SEED, 0.28)
+    plan = plan_city(SIZES, SEED, MIX, KINDS, DISTRICTS)
+    fleet = assets.draw(plan, shapes, clock, SEED, MIX)
     limits = network.limits(plan, fleet, clock, SEED, margin=0.12)
-    tables = fleet.tables | market.tables(plan, fleet, limits, clock, SEED)
+    tables = fleet.tables | market.tables(plan, fleet, limits, clock, SEED, MIX)
     metered = riverside_meters.choose(plan, fleet)
     tables |= {
         "nodes": _with_transformer(network.nodes(plan, limits), plan, fleet, clock),
@@ -51,7 +67,15 @@ def write(folder: Path) -> Path:
         "meters": riverside_meters.table(plan, fleet, metered),
     }
     settings = writing.Settings(
-        "riverside", DELIVERY, ZONE, 15, SEED, latitude=LATITUDE, longitude=LONGITUDE, country="SE"
+        "riverside",
+        DELIVERY,
+        ZONE,
+        15,
+        SEED,
+        gap_relative=5e-3,
+        latitude=LATITUDE,
+        longitude=LONGITUDE,
+        country="SE",
     )
     writing.write_case(folder, settings, tables)
     writing.write_table(folder, "allocations", tables["allocations"], ".csv.gz")
@@ -87,7 +111,7 @@ def _with_transformer(nodes: pd.DataFrame, plan: Plan, fleet: Fleet, clock: Cloc
     """Put some buildings behind a transformer that carries their expected use and a fifth more."""
     behind = nodes["node"].isin(BEHIND_TRANSFORMER)
     expected = plan.per_building(fleet.base_kwh + fleet.extra_kwh)[np.isin(plan.buildings, BEHIND_TRANSFORMER)]
-    into = round(1.2 * float(expected.sum(axis=0).max()) / clock.hours, 1)
+    into = round(TRANSFORMER_MARGIN * float(expected.sum(axis=0).max()) / clock.hours, 1)
     parent = nodes.loc[behind, "parent"].iloc[0]
     row = {"node": TRANSFORMER, "parent": parent, "kind": "transformer", "label": "Transformer t01"}
     extra = pd.DataFrame([{**row, "import_limit_kw": into, "export_limit_kw": into}])

@@ -58,7 +58,7 @@ uplift = "operator"
 
 [solver]
 mode = "{mode}"
-gap_relative = 1e-3
+gap_relative = {gap_relative:g}
 time_limit_s = 600
 seed = {seed}
 """
@@ -75,6 +75,7 @@ class Settings:
     seed: int
     mode: str = "decentralised"
     preset: str = "exchange"
+    gap_relative: float = 1e-3
     latitude: float = 52.5
     longitude: float = 13.4
     country: str = "DE"

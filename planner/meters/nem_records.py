@@ -8,6 +8,7 @@ from dataclasses import dataclass
 KINDS = ("100", "200", "250", "300", "400", "500", "550", "900")
 SCALES = {"wh": 1e-3, "kwh": 1.0, "mwh": 1e3}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+_FLAG = re.compile(r"[AEFNSV]\d{0,3}$", re.IGNORECASE)
 _STAMP = re.compile(r"\d{8}(\d{4,6})?$")
 
 
@@ -70,11 +71,11 @@ def is_number(cell: str) -> bool:
 
 
 def numbers_before_quality(cells: tuple[str, ...], expected: int) -> list[str]:
-    """The cells up to the quality flag, which is the first that begins with a letter.
+    """The cells up to the quality flag, the first that looks like one (A, E52, F14, V).
 
     Where the flag is empty, what stands before the first empty cell after ``expected`` values or more.
     """
-    end = next((i for i, cell in enumerate(cells) if cell[:1].isalpha()), None)
+    end = next((i for i, cell in enumerate(cells) if _FLAG.match(cell)), None)
     if end is None and len(cells) > expected:
         end = next((i for i in range(expected, len(cells)) if not cells[i]), None)
     values = list(cells[:end])

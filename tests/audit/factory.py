@@ -207,7 +207,7 @@ class Town:
         self._write_toml(case)
         path = {"b1": [("f1", "town", "feeder")], "b2": [("east", "riverside", "district")]}[house.id]
         above = [("riverside", "", "city"), *([("town", "riverside", "district")] if house.id == "b1" else []), *path]
-        nodes = [(node, parent, kind, "", "", "", "", "") for node, parent, kind in above]
+        nodes: list[tuple[Any, ...]] = [(node, parent, kind, "", "", "", "", "") for node, parent, kind in above]
         nodes.append((house.id, path[-1][0], "building", "", "", 100, 20, LOSS[house.id] / 1000))
         for unit in house.assets:
             limits = (40, 10) if unit == "a2" else ("", "")
@@ -219,6 +219,8 @@ class Town:
             (u, start(t), kwh(a), 150 if u == "a2" else 0) for u, a in house.allocation.items() for t in self.span
         ]
         write(case / "allocations.csv", "node start energy_kwh reserve_per_mwh", allocations)
+        contract = [("allocated", ZONE[house.id], start(t), kwh(sum(house.allocation.values())), 60) for t in self.span]
+        write(case / "supply.csv", "contract zone start energy_kwh price_per_mwh", contract)
         loads = [(a, u) for u, assets in house.assets.items() for a in assets if a.endswith(".load")]
         terms = [(a, u, f"{a}_kw", 0.1 if a == "d1.load" else 0, 50 if a == "d1.load" else 0) for a, u in loads]
         write(case / "loads.csv", "load node profile curtailable_ratio curtailment_cost_per_mwh", terms)
@@ -269,6 +271,7 @@ class Town:
         for folder, span in self.parts("market"):
             flow = {t: self.houses["b2"].position(t) for t in span}
             zones = [(zone, t) for zone in ("east", "town") for t in span]
+            rows: list[tuple[Any, ...]]
             header = "zone resource interval start price_per_mwh price_low price_high indicative"
             rows = [(z, "electricity", t + 1, start(t), PRICE, PRICE, PRICE, "false") for z, t in zones]
             write(folder / "prices.csv", header, rows)

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import planner.audit
+from planner.audit import rules
 
-FOLDER = Path(planner.audit.__file__).parent
+FOLDER = Path(rules.__file__).parent
 ALLOWED = {
     "planner.audit",
     "planner.money",

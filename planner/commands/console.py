@@ -1,0 +1,75 @@
+"""What a command says: results on stdout, words on stderr, progress only where somebody watches."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from planner.problems import Problem
+
+MOST_LINES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """How this call wants to be told things; ``log_json`` makes every word on stderr a line of JSON."""
+
+    json: bool = False
+    quiet: bool = False
+    log_json: bool = False
+    debug: bool = False
+
+    def result(self, text: str, data: Any) -> None:
+        """The answer: text for people, or with --json one JSON document."""
+        print(json.dumps(data, indent=1, ensure_ascii=False, default=str) if self.json else text, flush=True)
+
+    def error(self, words: str, hint: str = "") -> None:
+        self._say("error", words)
+        if hint:
+            self._say("hint", hint)
+
+    def problems(self, problems: Iterable[Problem], level: str = "error") -> None:
+        """Every problem on a line of its own, and of several how many there are and in how many files."""
+        found = tuple(problems)
+        if len(found) == 1:
+            self._say(level, str(replace(found[0], hint="")))
+            return self._say("hint", found[0].hint) if found[0].hint else None
+        for problem in found[:MOST_LINES]:
+            self._say(level, str(problem))
+        files = len({problem.file for problem in found})
+        more = f", the first {MOST_LINES} shown" if len(found) > MOST_LINES else ""
+        return self._say(level, f"{counted(len(found), 'problem')} in {counted(files, 'file')}{more}")
+
+    def notes(self, notes: Iterable[str], most: int = 5) -> None:
+        """What was assumed and should be known: the first few, and how many more."""
+        said = list(notes)
+        for note in said[:most]:
+            self.note(note)
+        if len(said) > most:
+            self.note(f"and {counted(len(said) - most, 'more note')}")
+
+    def note(self, words: str) -> None:
+        if not self.quiet:
+            self._say("note", words)
+
+    def progress(self, words: str) -> None:
+        """A step of a long job: for a watching person, or for a log."""
+        if not self.quiet and (self.log_json or sys.stderr.isatty()):
+            self._say("progress", words)
+
+    def _say(self, level: str, words: str) -> None:
+        if self.log_json:
+            line = json.dumps({"level": level, "words": words}, ensure_ascii=False)
+        else:
+            line = f"planner: {words}" if level == "progress" else f"planner: {level}: {words}"
+        print(line, file=sys.stderr, flush=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 file``, ``2 files``, ``2 batteries``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{number:,} {noun}s"

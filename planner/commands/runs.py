@@ -1,0 +1,178 @@
+"""Commands about runs: clear, audit, report, export."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from planner.commands.common import CasePath, Date, RunPath
+from planner.commands.console import Console
+from planner.commands.outcome import Exit, refuse
+
+if TYPE_CHECKING:
+    from planner.case import Case
+    from planner.ledger import Run
+
+
+def clear(
+    console: Console,
+    case: CasePath,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="RUN", help="The run folder  [runs/<case>-<date>]", show_default=False),
+    ] = None,
+    date: Date = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(metavar="M", help="decentralised, or monolith (presets internal, lab).", show_default=False),
+    ] = None,
+    gap: Annotated[
+        float | None, typer.Option(metavar="G", help="Relative gap to stop at, as 0.001.", show_default=False)
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(metavar="S", help="Seconds to stop after.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace RUN if it is a run.")] = False,
+) -> int:
+    """Clear one delivery day into a run folder.
+
+    Plans, prices, settles, audits and reports.  What is not given here is as case.toml says.
+
+    \b
+    Example: planner clear data/riverside -o runs/riverside
+    """
+    from planner.case import read_case
+    from planner.clearing import clear as clear_case
+    from planner.commands import summary
+    from planner.ledger import refuse_taken
+    from planner.report import write_report
+
+    read = read_case(case, date)
+    solver = {"mode": mode, "gap_relative": gap, "time_limit_s": time_limit}
+    read = read.with_(solver={name: value for name, value in solver.items() if value is not None})
+    folder = out or default_run(read)
+    refuse_taken(folder, force)
+    console.notes(read.notes)
+    run = clear_case(read, folder, force=force, tell=console.progress)
+    console.progress("writing the report")
+    report = write_report(run)
+    console.result(summary.of_run(run, report), {**summary.facts(run), "report": str(report)})
+    return verdict(console, run, read.settings.solver.gap_relative)
+
+
+def default_run(case: Case) -> Path:
+    """runs/<case>-<date>, the case's name without what a file name should not have."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", case.settings.name).strip("-.") or "case"
+    return Path("runs") / f"{name}-{case.settings.delivery_date}"
+
+
+def verdict(console: Console, run: Run, asked: float) -> int:
+    """The exit code of a clear: what the audit found, else whether the gap is the one asked for."""
+    violations, gap = run.audit["violations"], run.certificate["gap_relative"]
+    if violations:
+        console.error(f"the audit found {len(violations)} violations", f"planner audit {run.folder}")
+        return Exit.NOT_CLEAN
+    if gap > asked + 1e-9:
+        hint = "the answer is valid and within the stated gap; give it more time (--time-limit) or ask for less (--gap)"
+        console.error(f"the gap is {gap:.2%}, asked for was {asked:.2%}", hint)
+        return Exit.WIDE_GAP
+    return Exit.DONE
+
+
+def audit(
+    console: Console,
+    run: RunPath,
+    rerun: Annotated[
+        Path | None,
+        typer.Option(metavar="CASE", help="Also clear CASE again and compare what comes out.", show_default=False),
+    ] = None,
+) -> int:
+    """Re-check every rule of a run from its files.
+
+    With --rerun the clear is repeated too, and its results must be the same to the byte.
+    RUN may be one holder's part of a run folder; rules whose files are elsewhere are listed as not checked.
+
+    \b
+    Example: planner audit runs/riverside
+    """
+    from planner.audit import audit as audit_run
+
+    if not run.is_dir():
+        raise refuse("is not a folder" if run.exists() else "does not exist", "name a run folder", run.name)
+    found = audit_run(run)
+    if not found.rules_checked and found.clean:
+        raise refuse("holds nothing that could be audited", "name a run folder, or one holder's part of one", run.name)
+    counts = f"{len(found.violations) + sum(found.more.values())} violations, {len(found.rules_checked)} rules checked"
+    text = f"{found}\n\n{counts}, {len(found.rules_not_checkable)} not checkable"
+    repeated = _rerun(console, run, rerun) if rerun else {}
+    text += "".join(f"\n{name}: {value}" for name, value in repeated.items())
+    console.result(text, {**_parsed(found.to_json()), **repeated})
+    return Exit.DONE if found.clean and repeated.get("same", True) else Exit.NOT_CLEAN
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    import json
+
+    return dict(json.loads(text))
+
+
+def _rerun(console: Console, folder: Path, path: Path) -> dict[str, Any]:
+    """Clear the case with the run's own solver settings and compare the digests of what went in and came out."""
+    import tomllib
+
+    from planner.case import read_case
+    from planner.clearing import clear as clear_case
+    from planner.ledger import read_run
+
+    told = read_run(folder).certificate
+    settings = tomllib.loads((folder / "market" / "case" / "case.toml").read_text("utf-8"))
+    case = read_case(path, told["delivery_date"]).with_(solver=settings["solver"])
+    if case.sha256 != told["case_sha256"]:
+        what = "is not the case of this run: case_sha256 differs"
+        raise refuse(what, "--rerun needs the case as it was when it was cleared", path.name)
+    with tempfile.TemporaryDirectory(prefix="planner-") as scratch:
+        again = clear_case(case, Path(scratch) / "run", tell=console.progress).certificate
+    return {
+        "same": again["output_sha256"] == told["output_sha256"],
+        "output_sha256": told["output_sha256"],
+        "output_sha256_again": again["output_sha256"],
+    }
+
+
+def report(console: Console, run: RunPath) -> None:
+    """Write report.html into a run folder.
+
+    \b
+    Example: planner report runs/riverside
+    """
+    from planner.ledger import read_run
+    from planner.report import write_report
+
+    path = write_report(read_run(run))
+    console.result(str(path), {"report": str(path)})
+
+
+def export(
+    console: Console,
+    run: RunPath,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where to put them.", show_default=False)],
+) -> None:
+    """Write nomination, setpoints and sharing keys.
+
+    Three files: nomination.csv, setpoints.csv, sharing_keys.csv.
+
+    \b
+    Example: planner export runs/riverside -o outgoing
+    """
+    from planner.export import export as export_run
+    from planner.ledger import read_run
+
+    written = export_run(read_run(run), out)
+    console.result("\n".join(map(str, written)), {"written": [str(path) for path in written]})
+
+
+COMMANDS = {"clear": clear, "audit": audit, "report": report, "export": export}

@@ -1,0 +1,3 @@
+"""Commands that compare: what-if."""
+
+COMMANDS: dict[str, object] = {}

@@ -1,0 +1,86 @@
+"""A clear in ten seconds: what it costs, how good that provably is, and where to read more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from planner.commands.console import counted
+
+if TYPE_CHECKING:
+    from planner.ledger import Run
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """The same for programs: the certificate, and what it does not hold."""
+    prices, indicative = _day_prices(run)
+    return {
+        "run": str(run.folder),
+        "certificate": run.certificate,
+        "price_per_mwh": prices,
+        "prices_indicative": indicative,
+        "violations": len(run.audit["violations"]),
+        "rules_checked": len(run.audit["rules_checked"]),
+        "rules_not_checkable": len(run.audit["rules_not_checkable"]),
+    }
+
+
+def _day_prices(run: Run) -> tuple[dict[str, float] | None, int]:
+    """Lowest, mean and highest price that somebody set, and of how many nobody did (indicative ones)."""
+    rows = run.prices[run.prices["resource"] == "electricity"].dropna(subset="price_per_mwh")
+    idle = rows["indicative"].astype(bool)
+    price = rows.loc[~idle, "price_per_mwh"]
+    told = {"lowest": float(price.min()), "mean": float(price.mean()), "highest": float(price.max())}
+    return (told if len(price) else None), int(idle.sum())
+
+
+def of_run(run: Run, report: Path) -> str:
+    """Label and value by line."""
+    told, known = run.certificate, facts(run)
+    currency = _currency(run)
+    rows = {
+        "day": f"{told['delivery_date']}, {counted(told['intervals'], 'interval')}, "
+        f"{counted(told['units'], 'unit')} in {counted(told['buildings'], 'building')}",
+        "cost": f"{_money(told['objective'])} {currency}",
+        "savings": f"{_money(told['savings'])} {currency} against no trade",
+        "gap": f"{told['gap_relative']:.3%}: no plan can cost less than {_money(told['bound'])} {currency}",
+        "price": _prices(known, currency),
+        "groups": f"{told['groups_released']} released, {told['groups_dark']} dark{_silent(told)}",
+        "audit": _audited(known),
+        "time": f"{told['wall_s']:.1f} s, {counted(told['rounds'], 'round')}, {told['mode']}",
+        "run": str(run.folder),
+        "report": str(report),
+    }
+    return "\n".join(f"{label:8} {value}" for label, value in rows.items())
+
+
+def _currency(run: Run) -> str:
+    import tomllib
+
+    path = run.folder / "market" / "case" / "case.toml"
+    return str(tomllib.loads(path.read_text("utf-8"))["currency"])
+
+
+def _money(amount: float) -> str:
+    """Two decimals, or enough of them to tell a small amount from nothing."""
+    return f"{amount:,.2f}" if abs(amount) >= 1 or not round(amount, 9) else f"{amount:.4g}"
+
+
+def _prices(known: dict[str, Any], currency: str) -> str:
+    price, idle = known["price_per_mwh"], known["prices_indicative"]
+    unset = f"{counted(idle, 'price')} set by nobody" if idle else ""
+    if price is None:
+        return unset or "none"
+    span = f"{price['lowest']:,.2f} to {price['highest']:,.2f} {currency}/MWh, mean {price['mean']:,.2f}"
+    return f"{span}; {unset}" if unset else span
+
+
+def _silent(told: dict[str, Any]) -> str:
+    silent = told.get("silent") or ()
+    return f", {len(silent)} silent today" if silent else ""
+
+
+def _audited(known: dict[str, Any]) -> str:
+    unchecked = f", {known['rules_not_checkable']} not checkable" if known["rules_not_checkable"] else ""
+    verdict = "clean" if not known["violations"] else counted(known["violations"], "violation")
+    return f"{verdict} ({counted(known['rules_checked'], 'rule')} re-checked from the files{unchecked})"

@@ -1,0 +1,84 @@
+"""Both modes of the clear on a city given as words, without a case folder, a gate or a wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.answered import Answered
+from planner.cleared import Cleared
+from planner.closing import close, market_cost
+from planner.decentralised import clear_in_rounds
+from planner.gateway import LocalGateway
+from planner.groups import Group, GroupKind
+from planner.monolith import clear_in_one
+from planner_models.marketplace import build_marketplace
+from planner_models.master import Master
+from planner_models.solve import Options
+from planner_models.words import City, Locality
+
+PRECISE = Options(gap=1e-7, time_limit_s=60.0)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a mode answered, the same in whole numbers, and its cost in currency."""
+
+    answered: Answered
+    cleared: Cleared
+    objective: float
+
+    @property
+    def bound(self) -> float:
+        return self.answered.bound
+
+
+@dataclass
+class Desk:
+    """A master and one gateway a building."""
+
+    city: City
+    lot_wh: int = 1
+
+    def __post_init__(self) -> None:
+        houses = {b.id: b for b in self.city.buildings}
+        self.groups = [
+            Group(name, GroupKind.BUILDING, (name,), b.zone, tuple(sorted(b.feeders)))
+            for name, b in sorted(houses.items())
+        ]
+        self.market = build_marketplace(self.city)
+        self.master = Master(self.market, [(g.zone, g.feeders) for g in self.groups], PRECISE)
+        self.gateways = [
+            LocalGateway(g, (houses[g.id],), self.city.grid, self.city.fees, PRECISE, self.lot_wh, commit_gap=1e-6)
+            for g in self.groups
+        ]
+
+    def outcome(self, answered: Answered) -> Outcome:
+        cleared = close(self.city, self.market, answered, self.groups, {}, {}, (300.0, 20.0))
+        return Outcome(answered, cleared, sum(b.cost for b in cleared.buildings) + market_cost(cleared, self.city))
+
+
+def in_one(city: City, locality: Locality = Locality.NETTING, pricing: str = "fixed_integers") -> Outcome:
+    desk = Desk(city)
+    return desk.outcome(clear_in_one(city, desk.master, desk.gateways, PRECISE, locality, pricing, 0.01))
+
+
+def in_rounds(city: City, locality: Locality = Locality.NETTING, max_rounds: int = 15, lot_wh: int = 1) -> Outcome:
+    desk = Desk(city, lot_wh)
+    voices = desk.gateways
+    return desk.outcome(
+        clear_in_rounds(
+            desk.master, desk.gateways, voices, 1e-3, max_rounds, locality, 0.01, lambda: 60.0, gated=lot_wh > 1
+        )
+    )
+
+
+def rounding(city: City) -> float:
+    """What rounding to whole Wh may cost: a Wh at the price cap for every asset, unit, building, zone and interval."""
+    assets = sum(len(u.assets) + 1 for b in city.buildings for u in b.units) + len(city.buildings)
+    return (assets + len(city.zones) + len(city.steps) + len(city.lines)) * len(city.grid) * city.price_cap / 1e6
+
+
+def whole_wh(values_kwh: object) -> np.ndarray:
+    return np.rint(np.asarray(values_kwh, dtype=float) * 1000).astype(np.int64)

@@ -1,0 +1,214 @@
+"""report.html: what it says, that it says it of any part of a run, and that it needs nothing but itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import planner
+from planner.audit.rules import RULES
+from planner.ledger import Run
+from planner.report import write_report
+from planner.report.day import group_positions, read_day
+from planner.report.disclosure import read_released
+from planner.report.money import read_settlement
+from planner.report.papers import Papers
+from planner.report.words import counted, energy, number, percent
+
+CASES = Path(__file__).resolve().parents[1] / "data" / "cases"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A small synthetic city, cleared in rounds."""
+    root = tmp_path_factory.mktemp("report")
+    planner.generate(root / "city", units=10, units_per_building=5, preset="lab")
+    return planner.clear(planner.read_case(root / "city"), root / "run")
+
+
+@pytest.fixture
+def copy(run: Run, tmp_path: Path) -> Path:
+    """A copy of that run that a test may break."""
+    return Path(shutil.copytree(run.folder, tmp_path / "run"))
+
+
+def page_of(folder: Path) -> str:
+    return write_report(Run(folder)).read_text("utf-8")
+
+
+def text_of(page: str) -> str:
+    """What a reader sees."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)))
+
+
+def test_the_page_needs_nothing_but_itself(copy: Path) -> None:
+    page = page_of(copy)
+    assert not re.search(r"<script|<link|<iframe|\ssrc=|@import|url\((?!#)", page)
+    links = re.findall(r'(?:href|action)="([^"]*)"', page)
+    assert all(link.startswith("#") for link in links)
+    assert "prefers-color-scheme: dark" in page
+    assert 'name="viewport"' in page
+
+
+def test_the_same_folder_gives_the_same_bytes(copy: Path, tmp_path: Path) -> None:
+    elsewhere = Path(shutil.copytree(copy, tmp_path / "moved"))
+    assert page_of(copy) == page_of(copy) == page_of(elsewhere)
+
+
+def test_no_two_elements_share_an_id(copy: Path) -> None:
+    ids = re.findall(r'\sid="([^"]+)"', page_of(copy))
+    assert ids
+    assert len(ids) == len(set(ids))
+
+
+def test_the_headline_has_cost_savings_gap_and_verdict(run: Run, copy: Path) -> None:
+    text, told = text_of(page_of(copy)), run.certificate
+    for name in ("objective", "savings", "gap_absolute"):
+        assert number(told[name]) in text
+    assert "Wednesday 15 April 2026" in text
+    assert re.search(r"Audit\s+clean\s+\d+.rules re-checked", text)
+    assert "internal: not for release" in text
+
+
+def test_every_rule_is_listed_with_its_state(run: Run, copy: Path) -> None:
+    text = text_of(page_of(copy))
+    for key, meaning in RULES.items():
+        assert meaning in text.replace("&#39;", "'"), key
+    assert text.count("not checkable") >= len(run.audit["rules_not_checkable"])
+
+
+def test_a_violation_is_shown_and_escaped(copy: Path) -> None:
+    audit = json.loads((copy / "audit.json").read_text())
+    where = {"file": "market/<img src=x>.csv", "name": "a&b", "interval": 3}
+    audit["violations"] = [{"rule": "C14", "where": where, "what": "<script>x</script>", "value": 1.5, "expected": 0}]
+    (copy / "audit.json").write_text(json.dumps(audit))
+    page = page_of(copy)
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert "market/&lt;img src=x&gt;.csv, a&amp;b, interval 3" in page
+    assert re.search(r"Audit\s+1.violation\s+of C14", text_of(page))
+
+
+def test_a_name_from_the_case_is_escaped_in_charts_too(copy: Path) -> None:
+    path = copy / "market" / "case" / "case.toml"
+    path.write_text(path.read_text().replace('currency = "EUR"', 'currency = "<b>$x$</b>"'))
+    page = page_of(copy)
+    assert "<b>$x$" not in page
+    assert "&lt;b&gt;$x$&lt;/b&gt; per MWh" in page
+
+
+def test_energy_is_that_of_the_run(run: Run) -> None:
+    day = read_day(Papers(run.folder))
+    dispatch, trades = run.dispatch, run.trades
+    assert day.internal.sum() == pytest.approx(trades["energy_kwh"].sum())
+    drawn = sum(part.sum() for part in day.drawn.values())
+    made = sum(part.sum() for part in day.made.values())
+    assert drawn - made == pytest.approx(dispatch["energy_kwh"].sum())
+    assert {"loads", "sun"} <= {*day.drawn, *day.made}
+    assert "other" not in {*day.drawn, *day.made}
+    signed = run.positions["requested_kwh"] - run.positions["offered_kwh"]
+    assert sum(q.sum() for q in group_positions(Papers(run.folder)).values()) == pytest.approx(signed.sum())
+
+
+def test_settlement_is_that_of_the_ledgers_and_sums_to_zero(run: Run) -> None:
+    found = read_settlement(Papers(run.folder))
+    assert found.ledgers == 1 + len(run.buildings)
+    assert found.open_ledgers == []
+    ledger = run.settlement
+    fees = ledger[(ledger["ledger"] != "market") & (ledger["account"] == "marketplace") & (ledger["line"] == "fee")]
+    (fee,) = found.payments["fees: the units → the marketplace"]
+    assert fee.amount == pytest.approx(fees["amount"].sum())
+    assert any(heading.startswith("tariffs") for heading in found.payments)
+    for account in found.accounts:
+        mine = ledger[(ledger["ledger"] == "market") & (ledger["account"] == account.name)]
+        assert account.total == pytest.approx(mine["amount"].sum())
+
+
+def test_a_ledger_that_does_not_close_is_named(copy: Path) -> None:
+    path = copy / "buildings" / "b02" / "settlement.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame.loc[0, "amount"] = str(float(frame.loc[0, "amount"]) + 1e-9)
+    frame.to_csv(path, index=False)
+    assert read_settlement(Papers(copy)).open_ledgers == ["b02"]
+    assert "Ledgers that do not sum to zero: b02" in text_of(page_of(copy))
+
+
+@pytest.mark.parametrize("kept", [("market", "certificate.json"), ("buildings/b01",), ("buildings/b01", "audit.json"), ()])
+def test_any_holder_can_have_one(copy: Path, tmp_path: Path, kept: tuple[str, ...]) -> None:
+    part = tmp_path / "part"
+    part.mkdir()
+    for name in kept:
+        target = part / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(copy / name, target) if (copy / name).is_dir() else shutil.copy(copy / name, target)
+    text = text_of(page_of(part))
+    assert ("Clearing price" in text) == ("market" in kept)
+    assert ("Production against consumption" in text) == ("buildings/b01" in kept)
+    assert ("Building b01 speaks" in text) == ("buildings/b01" in kept)
+    assert ("How good the plan provably is" in text) == ("certificate.json" in kept)
+    assert "b02" not in text or "market" in kept
+
+
+def test_findings_of_the_gate_are_shown_with_what_is_dark(tmp_path: Path) -> None:
+    (tmp_path / "market" / "case").mkdir(parents=True)
+    (tmp_path / "market" / "case" / "case.toml").write_text('name = "x"\n[privacy]\npreset = "exchange"\n')
+    rows = "group,kind,zone,dark,feeders\nb1,building,city,false,n;s\nb2,dark,city,true,\nco,cohort,city,false,\n"
+    (tmp_path / "market" / "groups.csv").write_text(rows)
+    groups = [
+        {"group": "b1", "envelopes": 7, "held_back": 2, "occupants": 19, "min_active": 6, "worst_interval_share_ppm": 250000},
+        {"group": "b2", "envelopes": 0, "silent_because": "an interval has too few active occupants"},
+    ]
+    (tmp_path / "privacy.json").write_text(json.dumps({"policy": "exchange", "groups": groups}))
+    found = read_released(Papers(tmp_path))
+    assert found.stamp == ""
+    first, cohort = found.speaking
+    assert (first.group, first.feeders, first.envelopes, first.held_back) == ("b1", "n, s", 7, 2)
+    assert (first.min_active, first.interval_share, first.day_share) == (6, 0.25, None)
+    assert (cohort.group, cohort.min_active) == ("co", None)
+    assert [group.group for group in found.dark] == ["b2"]
+    text = text_of(page_of(tmp_path))
+    assert "b2 (an interval has too few active occupants)" in text
+    assert "internal: not for release" not in text
+
+
+def test_without_findings_the_files_are_recounted(copy: Path) -> None:
+    """Under a gated preset the recount agrees with a count by hand."""
+    for path in copy.rglob("case.toml"):
+        path.write_text(path.read_text().replace('preset = "lab"', 'preset = "exchange"'))
+    (copy / "privacy.json").write_text("{}")
+    found = read_released(Papers(copy))
+    assert found.known == "a recount of the buildings' files"
+    nodes = pd.read_csv(copy / "buildings" / "b01" / "case" / "nodes.csv", dtype=str, keep_default_na=False)
+    counted_units = set(nodes.loc[nodes["use"] != "common", "node"])
+    units = pd.read_csv(copy / "buildings" / "b01" / "units.csv")
+    units = units[units["unit"].isin(counted_units)]
+    moved = (units["requested_kwh"] + units["offered_kwh"]).to_numpy().reshape(units["unit"].nunique(), -1)
+    b01 = next(group for group in found.speaking if group.group == "b01")
+    busy = moved.sum(axis=0) > 0
+    assert b01.min_active == np.count_nonzero(moved[:, busy], axis=0).min()
+    assert b01.day_share == pytest.approx(moved.sum(axis=1).max() / moved.sum(), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["k14-lossy", "k15-even"])
+def test_known_cases_have_a_page(name: str, tmp_path: Path) -> None:
+    page = page_of(planner.clear(planner.read_case(CASES / name), tmp_path / name).folder)
+    assert "Position" in page
+    assert "nan" not in text_of(page).lower().replace("tenant", "")
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert number(-1234.5) == "−1,234.50"
+    assert number(-0.001) == "0.00"
+    assert number(None) == number(float("nan")) == "–"
+    assert energy(1234.4) == "1,234\u00a0kWh"
+    assert percent(0.001) == "0.10\u00a0%"
+    assert percent(0) == "0\u00a0%"
+    assert percent(1e-7) == "below\u00a00.01\u00a0%"
+    assert counted(1, "building") == "1\u00a0building"
+    assert counted(2, "building") == "2\u00a0buildings"
