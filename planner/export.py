@@ -62,7 +62,7 @@ def sharing_keys(run: Run) -> pd.DataFrame:
     parts = []
     for _, zone in rows.groupby("zone", sort=True):
         energy = zone.pivot(index="unit", columns="interval", values="allocation_kwh")
-        ratio = _shares(energy.to_numpy())
+        ratio = _shares(energy.to_numpy(dtype=float))
         parts.append(zone.assign(share_ratio=ratio.ravel()))  # rows and ratios are both by unit, then interval
     found = pd.concat(parts).sort_values(["unit", "interval"])
     starts = _local(run, found["start"])

@@ -196,12 +196,13 @@ def random_city(
     """
     rng = np.random.default_rng(seed)
     zones = ("east", "west")
-    feeders = [("street",) if i == 0 else () for i in range(houses)]
+    feeders = [("street",) if i in (0, 2) else () for i in range(houses)]
     buildings = tuple(
         random_building(rng, f"b{i}", n, zones[i % 2] if i else "east", feeders[i], kinds) for i in range(houses)
     )
     below = [b for b in buildings if b.feeders]
     granted = np.sum([b.allocation_kwh for b in below], axis=0)
+    room = np.full(n, len(below) * 1.0)
     buy = np.round(rng.uniform(max(lowest, 20) if lowest >= 0 else lowest, 200, n))
     sell = np.round(buy - rng.uniform(0, 40, n))
     limit = same(30, n)
@@ -225,7 +226,7 @@ def random_city(
         grid(n),
         zones,
         buildings,
-        feeders=(Feeder("street", "east", tuple(granted + 4.0), tuple(2.5 - granted * 0), tuple(granted)),),
+        feeders=(Feeder("street", "east", tuple(granted + 3 * room), tuple(2 * room), tuple(granted)),),
         exchanges=(exchange(n, tuple(buy), tuple(sell), limit, "east"),),
         remainders=(Remainder("west", _kwh(rng, 0, 1, n)),),
         steps=steps if orders else (),

@@ -22,7 +22,6 @@ from planner.commands.runs import default_run, verdict
 from planner.ledger import read_run
 
 SMALL = ROOT / "data" / "cases" / "k16-joint"
-METER = ROOT / "data" / "riverside" / "meters" / "b05.long.csv.gz"
 EVERY = sorted(name for module in cli.MODULES for name in module.COMMANDS)
 
 
@@ -275,9 +274,61 @@ def test_exit_codes_of_an_answer(finished: Path, tmp_path: Path, capsys: pytest.
     run.certificate["gap_relative"] = 0.02
     assert verdict(Console(), run, 0.02) == 0
     assert verdict(Console(), run, 0.01) == 4
-    assert "the gap is 2.00%, asked for was 1.00%" in capsys.readouterr().err
+    assert "run: the gap is 2.00%, asked for was 1.00%" in capsys.readouterr().err
     run.audit["violations"].append({"rule": "C14"})
     assert verdict(Console(), run, 0.01) == 1
+
+
+@pytest.fixture
+def export_file(tmp_path: Path) -> Path:
+    """Two days of hourly readings of one meter, the last of them sent twice."""
+    hours = pd.date_range("2026-05-01", periods=48, freq="h", tz="Europe/Stockholm")
+    rows = [f"m1,import,{hour.isoformat()},60,0.5,actual" for hour in hours]
+    path = tmp_path / "readings.csv"
+    path.write_text("\n".join(["meter,channel,start,minutes,energy_kwh,quality", *rows, rows[-1]]) + "\n")
+    return path
+
+
+# -- what-if
+
+SCENARIOS = """
+[[scenario]]
+name = "twice the supply"
+scale = [{ table = "supply", column = "energy_kwh", by = 2.0 }]
+"""
+
+
+def test_what_if(call: Call) -> None:
+    Path("more.toml").write_text(SCENARIOS)
+    said = call("what-if", SMALL, "more.toml")
+    assert said.code == 0, said.err
+    head, base, changed, legend = said.out.splitlines()
+    assert head.split()[:3] == ["scenario", "cost", "EUR"]
+    assert base.startswith("as it is")
+    assert changed.startswith("twice the supply")
+    assert "~" in legend
+    assert Path("runs/k16-joint-more/twice-the-supply/audit.json").is_file()
+    assert call("what-if", SMALL, "more.toml").code == 2
+    told = json.loads(call("what-if", SMALL, "more.toml", "-o", "other", "--json").out)
+    assert [row["scenario"] for row in told["scenarios"]] == ["as it is", "twice the supply"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("[[scenario]]", [], "has no name"),
+        (SCENARIOS.replace("twice the supply", "as it is"), [], "may not have"),
+        (SCENARIOS.replace("energy_kwh", "energy"), [], "no column"),
+        (SCENARIOS, ["--dates", "2026-06-15..2026-06-01"], "before the first"),
+        (SCENARIOS, ["--gap", "-1"], "negative"),
+    ],
+)
+def test_what_if_refuses(call: Call, text: str, options: list[str], words: str) -> None:
+    Path("more.toml").write_text(text)
+    said = call("what-if", SMALL, "more.toml", *options)
+    assert said.code == 2
+    assert words in said.err
+    assert here() == ["more.toml"]
 
 
 # -- bad input
@@ -441,7 +492,7 @@ def test_forecast(call: Call, case_folder: Folder) -> None:
     rows = "".join(f"m1,import,{hour.isoformat()},60,0.5,actual\n" for hour in hours)
     case_folder.write("meters/m.csv", "meter,channel,start,minutes,energy_kwh,quality\n" + rows)
     case_folder.write("meters.csv", "meter,node,file\nm1,flat1,m.csv\n")
-    case_folder.write("loads.csv", "load,node,meter\nflat1-load,flat1,m1\n")
+    case_folder.write("loads.csv", "load,node,meter,meter_includes\nflat1-load,flat1,m1,none\n")
     said = call("forecast", case_folder.path, "-o", "f.parquet")
     assert said.code == 0, said.err
     table = pd.read_parquet("f.parquet")
@@ -450,37 +501,36 @@ def test_forecast(call: Call, case_folder: Folder) -> None:
     assert (table["energy_kwh"] == 0.5).all()
 
 
-def test_ingest(call: Call) -> None:
-    said = call("ingest", METER, "-o", "long.csv")
+def test_ingest(call: Call, export_file: Path) -> None:
+    said = call("ingest", export_file, "-o", "long.csv")
     assert said.code == 0
     head, row, total = said.out.splitlines()
     assert head.split() == ["file", "format", "meters", "read", "used", "rejected", "found"]
-    assert row.split()[:6] == [METER.name, "canonical", "9", "6,488", "6,482", "0"]
-    assert total == "6,482 readings in long.csv"
-    assert len(pd.read_csv("long.csv")) == 6482
-    assert json.loads(call("ingest", METER, "--json").out)["readings"] == 6482
-    assert "clock change" in call("ingest", METER, "-v").out
+    assert row.split() == ["readings.csv", "canonical", "1", "49", "48", "0", "1", "x", "exact_duplicate"]
+    assert total == "48 readings in long.csv"
+    assert len(pd.read_csv("long.csv")) == 48
+    assert json.loads(call("ingest", export_file, "--json").out)["readings"] == 48
+    assert "encoding: UTF-8" in call("ingest", export_file, "-v").out
 
 
-def test_ingest_refuses_what_it_cannot_read(call: Call) -> None:
+def test_ingest_refuses_what_it_cannot_read(call: Call, export_file: Path) -> None:
     Path("page.csv").write_text("<html><body>login</body></html>")
-    said = call("ingest", "page.csv", METER, "-o", "long.csv")
+    said = call("ingest", "page.csv", export_file, "-o", "long.csv")
     assert said.code == 2
     assert "page.csv" in said.err
     assert here() == ["page.csv"]
-    kept = call("ingest", "page.csv", METER, "-o", "long.csv", "--keep-going")
+    kept = call("ingest", "page.csv", export_file, "-o", "long.csv", "--keep-going")
     assert kept.code == 0
     assert "planner: warning: page.csv" in kept.err
-    assert len(pd.read_csv("long.csv")) == 6482
+    assert len(pd.read_csv("long.csv")) == 48
 
 
-def test_ingest_never_replaces_its_own_input(call: Call) -> None:
-    Path("mine.csv").write_text("x")
-    said = call("ingest", "mine.csv", "-o", "mine.csv")
-    assert said.code == 2
-    assert Path("mine.csv").read_text() == "x"
-    assert call("ingest", METER, "-o", "table.xlsx").code == 2
-    assert here() == ["mine.csv"]
+def test_ingest_never_replaces_its_own_input(call: Call, export_file: Path) -> None:
+    before = export_file.read_text()
+    assert call("ingest", export_file, "-o", export_file).code == 2
+    assert export_file.read_text() == before
+    assert call("ingest", export_file, "-o", "table.xlsx").code == 2
+    assert here() == []
 
 
 def test_nothing_left_is_a_refusal(call: Call) -> None:

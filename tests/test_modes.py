@@ -81,8 +81,9 @@ def test_best_bounds_rise_and_the_masters_value_falls(seed: int) -> None:
     agreed = coordinate(desk.master, desk.gateways, Rules(1e-4, 12, 1, lambda: 60.0, True))
     bounds = [r.bound for r in agreed.rounds if np.isfinite(r.bound)]
     assert max(bounds) == agreed.bound
-    assert agreed.bound <= agreed.value + 1e-5
+    assert agreed.bound <= agreed.value + rounding(desk.city)  # answers come in whole Wh
     assert np.all(np.diff(values) <= 1e-6)
+    assert len(values) > 3
 
 
 def test_lots_hide_no_more_than_they_say() -> None:

@@ -139,7 +139,9 @@ def test_a_ledger_that_does_not_close_is_named(copy: Path) -> None:
     assert "Ledgers that do not sum to zero: b02" in text_of(page_of(copy))
 
 
-@pytest.mark.parametrize("kept", [("market", "certificate.json"), ("buildings/b01",), ("buildings/b01", "audit.json"), ()])
+@pytest.mark.parametrize(
+    "kept", [("market", "certificate.json"), ("buildings/b01",), ("buildings/b01", "audit.json"), ()]
+)
 def test_any_holder_can_have_one(copy: Path, tmp_path: Path, kept: tuple[str, ...]) -> None:
     part = tmp_path / "part"
     part.mkdir()
@@ -161,7 +163,14 @@ def test_findings_of_the_gate_are_shown_with_what_is_dark(tmp_path: Path) -> Non
     rows = "group,kind,zone,dark,feeders\nb1,building,city,false,n;s\nb2,dark,city,true,\nco,cohort,city,false,\n"
     (tmp_path / "market" / "groups.csv").write_text(rows)
     groups = [
-        {"group": "b1", "envelopes": 7, "held_back": 2, "occupants": 19, "min_active": 6, "worst_interval_share_ppm": 250000},
+        {
+            "group": "b1",
+            "envelopes": 7,
+            "held_back": 2,
+            "occupants": 19,
+            "min_active": 6,
+            "worst_interval_share_ppm": 250000,
+        },
         {"group": "b2", "envelopes": 0, "silent_because": "an interval has too few active occupants"},
     ]
     (tmp_path / "privacy.json").write_text(json.dumps({"policy": "exchange", "groups": groups}))

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from planner_models.solve import Options
 
+import planner
 from planner.case import read_case
+from planner.forecast import forecast
+from planner.gateway import LocalGateway
 from planner.generate import riverside
+from planner.groups import enrolments, release_groups
+from planner.meters import read_meters
+from planner.preparation import prepare
+from planner.security.disclosure import examine, static_size
+from planner.security.policy import EXCHANGE
 
 SAMPLE = Path(__file__).parents[1] / "data" / "riverside"
 ASSET_OF = {"solar": "solar", "battery": "batteries", "vehicle": "vehicles", "appliance": "appliances"}
@@ -31,15 +41,16 @@ def exports() -> dict[str, pd.DataFrame]:
 
 
 def test_the_sample_is_what_its_script_writes(tmp_path: Path) -> None:
-    written = riverside.write(tmp_path)
+    written, again = riverside.write(tmp_path / "once"), riverside.write(tmp_path / "again")
     for path in sorted(written.rglob("*.csv*")):
         here = SAMPLE / path.relative_to(written)
         pd.testing.assert_frame_equal(pd.read_csv(here), pd.read_csv(path), rtol=1e-4, atol=2e-3, obj=path.name)
+        assert path.read_bytes() == (again / path.relative_to(written)).read_bytes(), path.name
     assert (SAMPLE / "case.toml").read_text("utf-8") == (written / "case.toml").read_text("utf-8")
 
 
 def test_it_is_small_enough_to_commit() -> None:
-    assert sum(path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()) < 3_000_000
+    assert sum(path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()) < 1_500_000
 
 
 def test_it_is_valid_and_its_day_has_25_hours() -> None:
@@ -148,3 +159,34 @@ def test_allocations_fit_the_supply_and_the_transformer(nodes: pd.DataFrame) -> 
     assert len(behind) == 2
     assert given[behind].sum(axis=1).max() * 4 <= nodes.loc["t01", "import_limit_kw"]
     np.testing.assert_allclose(given * 1000, (given * 1000).round(), atol=1e-6)
+
+
+def test_no_answer_is_dominated_by_one_occupant() -> None:
+    """At the neighbour's prices every group speaks, and nobody is near the cap of 15 % of the day."""
+    case = read_case(SAMPLE)
+    city = prepare(case, forecast(case, read_meters(case)))
+    groups = release_groups(city, EXCHANGE)
+    assert [str(group.kind) for group in groups] == ["building"] * 4 + ["cohort"]
+    enrolled, houses = enrolments(city, groups), {house.id: house for house in city.buildings}
+    price = np.array(city.exchanges[0].import_price_per_mwh)
+    for group in groups:
+        members = tuple(houses[name] for name in group.buildings)
+        gateway = LocalGateway(group, members, city.grid, city.fees, Options(), 100)
+        gateway.price(0, price)
+        size = static_size(enrolled[group.id], EXCHANGE)
+        found = examine(enrolled[group.id].contributions(gateway.answer_delta_wh(0)), size, EXCHANGE)
+        assert found.failing == (), group.id
+        assert found.largest_day_share_ppm <= 110_000, group.id
+        assert found.worst_interval_share_ppm <= 400_000, group.id
+
+
+@pytest.mark.slow
+def test_it_clears_with_every_group_speaking(tmp_path: Path) -> None:
+    run = planner.clear(read_case(SAMPLE), tmp_path / "run")
+    assert run.audit["violations"] == []
+    found = run.certificate
+    assert (found["groups_released"], found["groups_dark"], found["silent"]) == (5, 0, [])
+    assert found["gap_relative"] <= 0.01
+    groups = json.loads((tmp_path / "run" / "privacy.json").read_text("utf-8"))["groups"]
+    assert max(group["largest_day_share_ppm"] for group in groups) <= 110_000
+    assert sum(group["held_back"] for group in groups) <= 10

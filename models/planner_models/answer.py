@@ -135,6 +135,7 @@ class AnsweringBuilding:
         self.ladder_rows = np.arange(ladder.first_row, ladder.first_row + n)
         self.solver = Solver(self.model, self.options)
         self.exclusive = exclusive
+        self._faced = np.empty(0)
         self.idle = idle_point(self.model, self.building, self.grid)
         self.last_x = np.empty(0)
 
@@ -169,6 +170,7 @@ class AnsweringBuilding:
         """Strict locality: the answer ``x`` without trade may only be added to from now on."""
         self.model = freeze(self.model, 0, [(self.model, x)])
         self.solver = Solver(self.model, self.options)
+        self._faced = np.empty(0)
 
     def _must(self, found: Solution) -> Solution:
         if not found.has_answer:
@@ -176,14 +178,17 @@ class AnsweringBuilding:
         return found
 
     def _face(self, ladder: Ladder) -> None:
+        """Put the ladder before the building; where only prices changed, only prices are sent."""
         n, used = len(self.grid), len(ladder.price)
-        cost = self.model.cost.copy()
-        lower, upper = np.zeros((STEPS, n)), np.zeros((STEPS, n))
+        cost, lower, upper = np.zeros((STEPS, n)), np.zeros((STEPS, n)), np.zeros((STEPS, n))
+        cost[:used] = ladder.price / 1000
         lower[:used], upper[:used] = ladder.ranges()
-        cost[self.steps[:used].ravel()] = ladder.price.ravel() / 1000
-        self.solver.set_cost(cost)
-        self.solver.set_bounds(self.base, ladder.base, ladder.base)
-        self.solver.set_bounds(self.steps.ravel(), lower.ravel(), upper.ravel())
+        self.solver.set_cost(self.steps.ravel(), cost.ravel())
+        shape = np.stack([*lower, *upper, ladder.base])
+        if not np.array_equal(shape, self._faced):
+            self.solver.set_bounds(self.base, ladder.base, ladder.base)
+            self.solver.set_bounds(self.steps.ravel(), lower.ravel(), upper.ravel())
+            self._faced = shape
 
     def _answer(self, found: Solution) -> Answer:
         position = self.stamped.position.of(found.x)

@@ -158,9 +158,8 @@ def solve_pieces(model: LinearModel, options: Options) -> tuple[Solution, tuple[
         bound += found.bound
         worst = found.status if found.status is not Status.OPTIMAL else worst
         pieces.append(_piece(model.column_interval[columns], found))
-    empty = np.empty(0)
     seconds = time.perf_counter() - began
-    return Solution(worst, x, objective, bound, empty, empty, seconds), tuple(pieces)
+    return Solution(worst, x, objective, bound, np.empty(0), seconds), tuple(pieces)
 
 
 def _piece(intervals: Ints, found: Solution) -> Piece:

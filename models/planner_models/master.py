@@ -212,12 +212,11 @@ class _LevelProblem:
         low, high = np.full(self.m, np.inf), np.full(self.m, -np.inf)
         for row in rows:
             for sign, out in ((1.0, low), (-1.0, high)):
-                cost = np.zeros(width)
-                cost[row] = sign
-                solver.set_cost(cost)
+                solver.set_cost(np.array([row]), np.array([sign]))
                 found = solver.lp()
                 if found.has_answer:
                     out[row] = found.x[row]
+            solver.set_cost(np.array([row]), np.array([0.0]))
         return low, high
 
     def solve(self, centre: Floats, level: float) -> Floats | None:

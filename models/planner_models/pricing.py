@@ -168,17 +168,14 @@ class _FaceSolver:
         """min (sign 1) or max (sign -1) of a multiplier; ``fallback`` where the face is open or numerically empty."""
         if self.solver is None:
             self.solver = Solver(self.model, replace(self.options, time_limit_s=60.0))
-        cost = np.zeros(len(self.model.cost))
-        cost[row] = sign
-        self.solver.set_cost(cost)
+        self.solver.set_cost(np.array([row]), np.array([sign]))
         found = self.solver.lp()
+        self.solver.set_cost(np.array([row]), np.array([0.0]))
         return float(found.x[row]) if found.has_answer else fallback
 
     def least(self, cost: Floats) -> Solution:
         """The face's least ``cost . y``."""
-        solver = Solver(self.model, replace(self.options, time_limit_s=60.0))
-        solver.set_cost(cost)
-        return solver.lp()
+        return Solver(replace(self.model, cost=cost), replace(self.options, time_limit_s=60.0)).lp()
 
     def holds(self, rows: Ints, values: Floats) -> bool:
         """Whether the face has a point with these multipliers in these rows."""

@@ -21,6 +21,10 @@ from planner_models.template import Floats, Ints
 Status = StrEnum("Status", ["OPTIMAL", "INCUMBENT", "NO_ANSWER", "INFEASIBLE", "UNBOUNDED", "FAILED"])
 
 
+DUAL, PRIMAL = 1, 4
+"""HiGHS's simplex strategies: after a change of costs alone the last basis stays primal feasible."""
+
+
 @dataclass(frozen=True)
 class Options:
     """How to solve.  ``gap`` is relative; ``lp_solver`` is HiGHS's ``mip_lp_solver`` (choose, simplex, ipx)."""
@@ -36,8 +40,8 @@ class Options:
 class Solution:
     """An answer or a refusal.
 
-    ``x``: one number per column; ``bound``: proven lower bound of the objective; ``row_dual`` and
-    ``column_dual`` (d objective / d right-hand side, reduced cost) only for LPs.
+    ``x``: one number per column; ``bound``: proven lower bound of the objective; ``row_dual`` (d objective /
+    d right-hand side) only for LPs.
     """
 
     status: Status
@@ -45,7 +49,6 @@ class Solution:
     objective: float
     bound: float
     row_dual: Floats
-    column_dual: Floats
     seconds: float
 
     @property
@@ -68,11 +71,10 @@ class Solver:
         self.options = options or Options()
         self.kept = np.flatnonzero(model.lower < model.upper)
         self.fixed = np.where(model.lower < model.upper, 0.0, model.lower)
-        self.columns = np.arange(len(self.kept), dtype=np.int32)
         self.offset = float(model.cost @ self.fixed)
         self.seconds = 0.0
-        self.cost = model.cost
         self._relaxed = True
+        self._only_costs = False
         self.highs = highspy.Highs()
         self._set("output_flag", self.options.log)
         self._set("random_seed", self.options.seed)
@@ -100,36 +102,46 @@ class Solver:
         if self.highs.passModel(lp) == highspy.HighsStatus.kError:
             raise SolveError("HiGHS refused the model")
 
-    def set_cost(self, cost: Floats) -> None:
-        """Replace all objective coefficients (currency per unit of column)."""
-        self.cost = cost
-        self.offset = float(cost @ self.fixed)
-        self.highs.changeColsCost(len(self.kept), self.columns, cost[self.kept])
+    def set_cost(self, columns: Ints, cost: Floats) -> None:
+        """Change objective coefficients of some columns (currency per unit of column)."""
+        position, mine = self._positions(columns)
+        self.offset += float(cost[~mine] @ self.fixed[columns[~mine]])
+        self.highs.changeColsCost(int(mine.sum()), position[mine].astype(np.int32), cost[mine])
+
+    def _positions(self, columns: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
+        """Where columns stand in HiGHS, and which of them reached it."""
+        position = np.minimum(np.searchsorted(self.kept, columns), len(self.kept) - 1)
+        return position, self.kept[position] == columns
 
     def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
         """Change bounds of some columns; columns that the data fixed keep their value."""
-        position = np.searchsorted(self.kept, columns)
-        position = np.minimum(position, len(self.kept) - 1)
-        mine = self.kept[position] == columns
+        self._only_costs = False
+        position, mine = self._positions(columns)
         self.highs.changeColsBounds(
             int(mine.sum()), position[mine].astype(np.int32), _infinite(lower[mine]), _infinite(upper[mine])
         )
 
     def set_rows(self, rows: Ints, lower: Floats, upper: Floats) -> None:
         """Change bounds of some rows."""
+        self._only_costs = False
         for row, lo, up in zip(rows, lower - self.shift[rows], upper - self.shift[rows], strict=True):
             self.highs.changeRowBounds(int(row), float(max(lo, -highspy.kHighsInf)), float(min(up, highspy.kHighsInf)))
 
     def lp(self, time_limit_s: float | None = None) -> Solution:
         """Solve the relaxation, warm from the last basis."""
         self._integrality(False)
-        return self._run(self.options.gap, time_limit_s)
+        self._set("simplex_strategy", PRIMAL if self._only_costs else DUAL)
+        found = self._run(self.options.gap, time_limit_s)
+        self._only_costs = found.status is Status.OPTIMAL
+        return found
 
     def mip(self, gap: float | None = None, time_limit_s: float | None = None, start: Floats | None = None) -> Solution:
         """Solve with integers, from ``start`` if given."""
         if not self.model.integer[self.kept].any():
             return self.lp(time_limit_s)
         self._integrality(True)
+        self._only_costs = False
+        self._set("simplex_strategy", DUAL)
         if start is not None:
             guess = highspy.HighsSolution()
             guess.col_value = list(start[self.kept])
@@ -191,17 +203,14 @@ class Solver:
         x[self.kept] = np.array(found.col_value)
         objective = float(info.objective_function_value) + self.offset  # type: ignore[attr-defined]
         if integer:
-            empty = np.empty(0)
             bound = float(info.mip_dual_bound) + self.offset  # type: ignore[attr-defined]
-            return Solution(status, x, objective, min(bound, objective), empty, empty, seconds)
+            return Solution(status, x, objective, min(bound, objective), np.empty(0), seconds)
         dual = np.array(found.row_dual)
-        reduced = self.cost - self.model.matrix.T @ dual
         bound = objective if status is Status.OPTIMAL else -np.inf
-        return Solution(status, x, objective, bound, dual, reduced, seconds)
+        return Solution(status, x, objective, bound, dual, seconds)
 
     def _refusal(self, status: Status, seconds: float) -> Solution:
-        empty = np.empty(0)
-        return Solution(status, empty, np.inf, -np.inf, empty, empty, seconds)
+        return Solution(status, np.empty(0), np.inf, -np.inf, np.empty(0), seconds)
 
 
 def _infinite(values: npt.ArrayLike) -> Floats:

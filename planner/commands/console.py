@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +25,9 @@ class Console:
 
     def result(self, text: str, data: Any) -> None:
         """The answer: text for people, or with --json one JSON document."""
-        print(json.dumps(data, indent=1, ensure_ascii=False, default=str) if self.json else text, flush=True)
+        if self.json:
+            text = json.dumps(_plain(data), indent=1, ensure_ascii=False, default=str, allow_nan=False)
+        print(text, flush=True)
 
     def error(self, words: str, hint: str = "") -> None:
         self._say("error", words)
@@ -66,6 +69,22 @@ class Console:
         else:
             line = f"planner: {words}" if level == "progress" else f"planner: {level}: {words}"
         print(line, file=sys.stderr, flush=True)
+
+
+def _plain(data: Any) -> Any:
+    """The same without numbers that JSON does not have: NaN and infinity become null."""
+    if isinstance(data, dict):
+        return {str(key): _plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def table_in_words(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines with aligned columns, the first row their names."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def counted(number: int, noun: str) -> str:

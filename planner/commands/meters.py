@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from planner.commands.console import Console, counted
+from planner.commands.console import Console, counted, table_in_words
 from planner.commands.outcome import refuse
 from planner.problems import InvalidInput
 
@@ -70,12 +70,7 @@ def _refuse_out(out: Path | None, paths: Sequence[Path]) -> None:
 def _overview(reports: Sequence[FileReport]) -> str:
     """One line a file."""
     head = ("file", "format", "meters", "read", "used", "rejected", "found")
-    rows = [head, *(_row(report) for report in reports)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head) - 1)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
-        for row in rows
-    )
+    return table_in_words([head, *(_row(report) for report in reports)])
 
 
 def _row(report: FileReport) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from planner.commands.common import CasePath, Date, RunPath
-from planner.commands.console import Console
+from planner.commands.console import Console, counted
 from planner.commands.outcome import Exit, refuse
 
 if TYPE_CHECKING:
@@ -65,20 +65,26 @@ def clear(
 
 
 def default_run(case: Case) -> Path:
-    """runs/<case>-<date>, the case's name without what a file name should not have."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", case.settings.name).strip("-.") or "case"
-    return Path("runs") / f"{name}-{case.settings.delivery_date}"
+    """runs/<case>-<date>."""
+    return Path("runs") / f"{safe_name(case.settings.name)}-{case.settings.delivery_date}"
+
+
+def safe_name(name: str) -> str:
+    """A name without what the name of a file should not have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "case"
 
 
 def verdict(console: Console, run: Run, asked: float) -> int:
     """The exit code of a clear: what the audit found, else whether the gap is the one asked for."""
-    violations, gap = run.audit["violations"], run.certificate["gap_relative"]
-    if violations:
-        console.error(f"the audit found {len(violations)} violations", f"planner audit {run.folder}")
+    from planner.commands.summary import violations
+
+    found, gap = violations(run), run.certificate["gap_relative"]
+    if found:
+        console.error(f"the audit found {counted(found, 'violation')}", f"planner audit {run.folder}")
         return Exit.NOT_CLEAN
     if gap > asked + 1e-9:
         hint = "the answer is valid and within the stated gap; give it more time (--time-limit) or ask for less (--gap)"
-        console.error(f"the gap is {gap:.2%}, asked for was {asked:.2%}", hint)
+        console.error(f"{run.folder.name}: the gap is {gap:.2%}, asked for was {asked:.2%}", hint)
         return Exit.WIDE_GAP
     return Exit.DONE
 

@@ -19,10 +19,15 @@ def facts(run: Run) -> dict[str, Any]:
         "certificate": run.certificate,
         "price_per_mwh": prices,
         "prices_indicative": indicative,
-        "violations": len(run.audit["violations"]),
+        "violations": violations(run),
         "rules_checked": len(run.audit["rules_checked"]),
         "rules_not_checkable": len(run.audit["rules_not_checkable"]),
     }
+
+
+def violations(run: Run) -> int:
+    """How many the audit found, those beyond the listed ones of a rule included."""
+    return len(run.audit["violations"]) + sum(run.audit.get("violations_not_listed", {}).values())
 
 
 def _day_prices(run: Run) -> tuple[dict[str, float] | None, int]:

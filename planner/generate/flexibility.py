@@ -50,7 +50,8 @@ def batteries(plan: Plan, rng: np.random.Generator, mix: Mix) -> pd.DataFrame:
     at = np.concatenate([house, own])
     number = len(at)
     many = np.bincount(plan.building_of)[plan.building_of[house]]
-    size = np.concatenate([many * rng.uniform(0.6, 1.6, len(house)), rng.uniform(*mix.home_battery_kwh, len(own))]).round(2)
+    in_house, in_unit = rng.uniform(0.6, 1.6, len(house)), rng.uniform(*mix.home_battery_kwh, len(own))
+    size = np.concatenate([many * in_house, in_unit]).round(2)
     power = np.round(size * rng.uniform(0.3, 0.6, number), 2)
     return pd.DataFrame(
         {

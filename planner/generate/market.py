@@ -18,9 +18,7 @@ PRICE_DAY = ((0, 54), (3, 63), (5, 72), (8, 98), (10, 60), (12, 14), (13, 4), (1
 PRICE_NIGHT = ((19.2, 131), (20.5, 78), (21.5, 50), (23, 44), (24, 50))
 
 
-def tables(
-    plan: Plan, fleet: Fleet, limits: Limits, clock: Clock, seed: int, mix: Mix
-) -> dict[str, pd.DataFrame]:
+def tables(plan: Plan, fleet: Fleet, limits: Limits, clock: Clock, seed: int, mix: Mix) -> dict[str, pd.DataFrame]:
     """grid, supply, allocations and tariffs of the city."""
     rng = np.random.default_rng([seed, 5])
     units, buildings, supply = allocate(plan, fleet, limits, clock, rng, mix)

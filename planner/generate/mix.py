@@ -9,13 +9,13 @@ from dataclasses import dataclass
 class Mix:
     """Shares and sizes of what units own, and how much of their use their allocations cover.
 
-    ``vehicle_ratio`` is the share of all units with a vehicle, ``several_units_ratio`` of units held together with
-    the one beside, ``home_battery_ratio`` of homes, offices and shops with a battery of ``home_battery_kwh`` (from, to).
-    A vehicle needs a lognormal energy per stay
-    (``vehicle_kwh`` its median, ``vehicle_most_kwh`` its cap) and ``charger_ratios`` says how common each charger is.
-    ``pump_kw`` is the
-    range of a unit's heat pump; ``balcony_spread`` is the deviation of the logarithm of small plants' sizes.  Allocations cover ``cover`` of the
-    expected use, times a factor of each unit's own with deviation ``cover_spread`` of its logarithm.
+    Shares: ``vehicle_ratio`` of all units have a vehicle, ``several_units_ratio`` belong to the occupant of the unit
+    beside, ``home_battery_ratio`` of homes, offices and shops have a battery; ``charger_ratios`` are the chargers'.
+    Sizes: ``home_battery_kwh`` and ``pump_kw`` are the ranges of a unit's battery and heat pump.  The energy a vehicle
+    needs for a stay is lognormal with median ``vehicle_kwh``, at most ``vehicle_most_kwh``; the sizes of a unit's
+    own solar plant are, with the deviation ``balcony_spread`` of their logarithm.
+    Allocations cover ``cover`` of the expected use, times a factor of each unit's own with the deviation
+    ``cover_spread`` of its logarithm.
     """
 
     vehicle_ratio: float = 0.28

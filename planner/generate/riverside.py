@@ -33,13 +33,13 @@ MIX = Mix(
     vehicle_ratio=0.22,
     several_units_ratio=0.02,
     home_battery_ratio=0.3,
-    home_battery_kwh=(1.5, 3.5),
+    home_battery_kwh=(1.2, 2.8),
     pump_kw=(0.8, 1.4),
     vehicle_kwh=6.5,
     vehicle_most_kwh=8.0,
     charger_ratios=(0.7, 0.3, 0.0, 0.0),
     balcony_spread=0.3,
-    cover=0.55,
+    cover=0.5,
     cover_spread=0.4,
 )
 TRANSFORMER, BEHIND_TRANSFORMER = "t01", ("b03", "b04")

@@ -81,9 +81,12 @@ def concat(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
         return empty()
     if len(parts) == 1:
         return parts[0].reset_index(drop=True)
-    meters = sorted({str(m) for part in parts for m in part["meter"].cat.categories})
-    same = [part.assign(meter=part["meter"].cat.set_categories(meters)) for part in parts]
-    return pd.concat(same, ignore_index=True)
+    owners: list[Any] = [part["meter"].array for part in parts]
+    meters = sorted({str(meter) for owner in owners for meter in owner.categories})
+    code = {meter: number for number, meter in enumerate(meters)}
+    codes = [np.array([code[str(meter)] for meter in owner.categories])[owner.codes] for owner in owners]
+    whole = pd.concat([part.drop(columns="meter") for part in parts], ignore_index=True)
+    return whole.assign(meter=coded(np.concatenate(codes), meters))[list(parts[0].columns)]
 
 
 def ordered(frame: pd.DataFrame) -> Keyed:

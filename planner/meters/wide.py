@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from planner.meters import table
 from planner.meters.cells import Cells
@@ -31,21 +32,43 @@ def read(cells: Cells, options: Options) -> Rows:
         return Rows(table.empty(), cells.report, (*cells.problems, *problems))
     minutes, bad, note, found = _minutes(cells, options)
     stamps = placed(cells, np.zeros(len(cells.line), dtype="int64"), minutes, options)
-    frames = []
-    for name in names:
-        energy, odd, wrong = number(cells, name, f"{name} is not a number")
-        meter, _, channel = name.rpartition(":")
-        frame = table.build(meter, channel, stamps.seconds, minutes, energy, "actual", cells.line)
-        frame, implausibles = implausible(cells.report.file, frame[~(odd | bad | stamps.bad)].reset_index(drop=True))
-        frames.append(frame)
-        found += [*wrong, *implausibles]
+    frame, wrong = _stacked(cells, names, stamps.seconds, minutes, bad | stamps.bad)
+    frame, implausibles = implausible(cells.report.file, frame)
+    found += [*wrong, *implausibles]
     convention = "start" if "start" in cells.columns else "end"
     report = replace(cells.report, variant="wide", convention=convention)
     read = (len(cells.line) + cells.ragged) * len(names)
-    report = replace(report, rows_read=read, rows_rejected=read - sum(len(frame) for frame in frames))
+    report = replace(report, rows_read=read, rows_rejected=read - len(frame))
     report = replace(report, convention_from="header", timezone=stamps.zone, timezone_from=stamps.zone_from)
     report = replace(report, unit="kWh as written", notes=(*report.notes, *note))
-    return Rows(table.concat(frames), report, (*cells.problems, *stamps.problems, *found), stamps.rules)
+    return Rows(frame, report, (*cells.problems, *stamps.problems, *found), stamps.rules)
+
+
+def _stacked(
+    cells: Cells, names: Sequence[str], start_s: np.ndarray, minutes: np.ndarray, bad: np.ndarray
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """The columns one below the other without their bad rows, and the cells that hold no number."""
+    columns, problems = [], []
+    for name in names:
+        energy, odd, wrong = number(cells, name, f"{name} is not a number")
+        columns.append((energy, ~(odd | bad)))
+        problems += wrong
+    keep = np.concatenate([kept for _, kept in columns])
+    of, row = np.divmod(np.flatnonzero(keep), len(cells.line))
+    ids = [name.rpartition(":")[::2] for name in names]
+    meters = sorted({meter for meter, _ in ids})
+    meter_of = np.array([meters.index(meter) for meter, _ in ids])
+    channel_of = np.array([table.CHANNELS.index(channel) for _, channel in ids])
+    frame = table.build(
+        table.coded(meter_of[of], meters),
+        table.coded(channel_of[of], table.CHANNELS),
+        start_s[row],
+        minutes[row],
+        np.concatenate([energy for energy, _ in columns])[keep],
+        "actual",
+        cells.line[row],
+    )
+    return frame, problems
 
 
 def _bad_name(cells: Cells, name: str) -> Problem | None:

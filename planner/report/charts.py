@@ -23,14 +23,14 @@ WIDTH_IN = 5.8
 RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "allotment",
-    "font.size": 12,
+    "font.size": 13,
     "text.parse_math": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": INK["faint"],
     "axes.labelcolor": INK["faint"],
     "axes.titlecolor": INK["ink"],
-    "axes.titlesize": 12,
+    "axes.titlesize": 13,
     "axes.titlelocation": "left",
     "axes.grid": True,
     "axes.axisbelow": True,
@@ -81,9 +81,9 @@ def strips(name: str, starts: Sequence[datetime], rows: Sequence[tuple[str, Floa
         for axes, (label, values) in zip(many, rows, strict=True):
             up, down = np.maximum(values, 0.0), np.minimum(values, 0.0)
             _steps(axes, starts, [Line(up, "a", filled=True), Line(down, "b", filled=True)])
-            axes.set_title(label, pad=3, fontsize=11)
+            axes.set_title(label, pad=3, fontsize=12)
             axes.locator_params(axis="y", nbins=3)
-        many[0].set_title(f"{rows[0][0]}, {unit}", pad=3, fontsize=11)
+        many[0].set_title(f"{rows[0][0]}, {unit}", pad=3, fontsize=12)
     return drawing.svg
 
 

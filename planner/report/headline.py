@@ -73,7 +73,7 @@ def _cost(papers: Papers) -> list[str]:
         first = f"The plan is worth {with_unit(-objective, unit)} over {hours}"
     else:
         first = f"The plan costs {with_unit(objective, unit)} over {hours}"
-    if not savings:
+    if not savings or abs(savings) < 0.005:
         return [f"{first}."]
     less = "less" if savings > 0 else "more"
     return [f"{first}, {with_unit(abs(savings), unit)} {less} than if nobody traded."]

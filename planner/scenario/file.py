@@ -25,12 +25,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from planner.case import Case
 from planner.problems import InvalidInput, Problem, suggest
 from planner.scenario.comparing import Scenario
 from planner.scenario.edits import EDITS, Edit, Edits, Place
 from planner.settings import SECTIONS
-from planner.tables import BY_STEM, Type
+from planner.tables import BY_STEM, Table, Type
 
 KEYS = ("name", *EDITS, "settings")
 HEADER = re.compile(r"\s*\[\[\s*scenario\s*\]\]")
@@ -120,32 +119,43 @@ def _edit(kind: str, item: dict[str, Any], place: Place, problems: list[Problem]
     for key in wanted:
         if key not in item:
             problems.append(place.problem(f"'{kind}' needs '{key}'"))
-    table = BY_STEM.get(str(item.get("table")))
+    stem = str(item.get("table"))
+    table = BY_STEM.get(stem)
     if table is None and "table" in item:
-        problems.append(place.problem("unknown table", str(item["table"]), suggest(str(item["table"]), BY_STEM)))
+        problems.append(place.problem("unknown table", stem, suggest(stem, BY_STEM)))
     if table is not None:
-        rows = item.get("rows", [])
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            problems.append(place.problem(f"rows of {table.stem} are a list of tables"))
-            rows = []
-        columns = [item["column"]] if "column" in item else []
-        for column in dict.fromkeys([*columns, *item.get("where", {}), *(key for row in rows for key in row)]):
-            if column not in table.names:
-                problems.append(place.problem(f"{table.stem} has no column", str(column), suggest(column, table.names)))
-        _check_factor(kind, item, table, place, problems)
-    if len(problems) > before or table is None:
-        return None
-    return Edit(kind, table.name, item)
+        problems += _of_table(item, table, place)
+        problems += _of_scale(item, table, place) if kind == "scale" else []
+    return Edit(kind, table.name, item) if table is not None and len(problems) == before else None
 
 
-def _check_factor(kind: str, item: dict[str, Any], table: Any, place: Place, problems: list[Problem]) -> None:
-    if kind != "scale":
-        return
-    by, column = item.get("by"), item.get("column")
-    if "by" in item and (isinstance(by, bool) or not isinstance(by, int | float)):
+def _of_table(item: dict[str, Any], table: Table, place: Place) -> list[Problem]:
+    """Columns that the table does not have, wherever an edit names them."""
+    rows, where = item.get("rows", []), item.get("where", {})
+    named = [str(item["column"])] if "column" in item else []
+    problems = []
+    if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+        named += [key for row in rows for key in row]
+    else:
+        problems.append(place.problem("'rows' is a list of tables", hint="rows = [{ … }, { … }]"))
+    if isinstance(where, dict):
+        named += where
+    else:
+        problems.append(place.problem("'where' is a table", hint='where = { node = "…" }'))
+    unknown = [column for column in dict.fromkeys(named) if column not in table.names]
+    said = f"{table.stem} has no column"
+    return [*problems, *(place.problem(said, column, suggest(column, table.names)) for column in unknown)]
+
+
+def _of_scale(item: dict[str, Any], table: Table, place: Place) -> list[Problem]:
+    """A factor is a number, and so is what it scales."""
+    by, column = item.get("by", 1), str(item.get("column"))
+    problems = []
+    if isinstance(by, bool) or not isinstance(by, int | float):
         problems.append(place.problem("'by' is a number", str(by)))
     if column in table.names and table.column(column).type not in NUMBERS:
         problems.append(place.problem(f"{table.stem}.{column} is no number and cannot be scaled"))
+    return problems
 
 
 def _check_settings(settings: Any, place: Place, problems: list[Problem]) -> None:
@@ -155,8 +165,3 @@ def _check_settings(settings: Any, place: Place, problems: list[Problem]) -> Non
     for section in settings:
         if section not in SECTIONS:
             problems.append(place.problem("unknown section in 'settings'", section, suggest(section, SECTIONS)))
-
-
-def applied(case: Case, scenarios: tuple[Scenario, ...], first: str = "today") -> dict[str, Any]:
-    """The case under a name of its own, then the scenarios: what ``compare`` takes."""
-    return {first: case, **{scenario.name: scenario for scenario in scenarios}}
