@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from planner_models.words import IntervalGrid
 
 from planner import hierarchy
 from planner.fingerprint import case_sha256
@@ -19,6 +18,7 @@ from planner.problems import InvalidInput, Problem, shown, suggest
 from planner.settings import FILE, SECTIONS, Settings, changed, read_settings
 from planner.tables import BY_NAME, TABLES
 from planner.timegrid import day_grid
+from planner_models.words import IntervalGrid
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -27,7 +27,7 @@ from planner.decentralised import clear_in_rounds
 from planner.forecast import Forecast, forecast
 from planner.gateway import Gateway, LocalGateway
 from planner.groups import Group, GroupKind, enrolments, release_groups
-from planner.ledger import Run, add_file, read_run, write_run
+from planner.ledger import Run, add_file, read_run, refuse_taken, write_run
 from planner.meters import read_meters
 from planner.monolith import clear_in_one
 from planner.preparation import prepare
@@ -58,17 +58,21 @@ def clear(
     mode: str | None = None,
     gap: float | None = None,
     time_limit: float | None = None,
+    price_of_locality: bool = False,
     force: bool = False,
     tell: Tell = lambda words: None,
 ) -> Run:
     """Clear one delivery day of ``case`` and return the audited run.
 
     ``out`` is the run folder (a temporary one if left out).  ``date``, ``mode``, ``gap`` (relative) and
-    ``time_limit`` (seconds) win over the case's settings.  Raises InvalidInput with every problem at once.
+    ``time_limit`` (seconds) win over the case's settings.  ``price_of_locality`` clears a second time without walls
+    and fees and reports what asking the neighbour first cost.  Raises InvalidInput with every problem at once.
     """
     began = time.perf_counter()
     case = _asked(case, date, mode, gap, time_limit)
-    _refuse(validate(case))
+    _refuse([*validate(case), *(_may_be_compared(case) if price_of_locality else ())])
+    if out is not None:
+        refuse_taken(Path(out), force)
     tell("reading meters and forecasting")
     tomorrow = _tomorrow(case)
     city = prepare(case, tomorrow)
@@ -85,9 +89,11 @@ def clear(
     tariff = case.settings.default_tariff
     default_tariff = (tariff.import_per_mwh, tariff.export_per_mwh)
     cleared = close(city, desk.market, answered, groups, dark, _contract_prices(case, city), default_tariff)
-    cleared = replace(
-        cleared, certificate=_certificate(case, city, cleared, answered, clock), rounds=pd.DataFrame(answered.rounds)
-    )
+    certificate = _certificate(case, city, cleared, answered, clock)
+    if price_of_locality:
+        tell("clearing again without walls")
+        certificate["price_of_locality"] = desk.price_of_locality(cleared)
+    cleared = replace(cleared, certificate=certificate, rounds=pd.DataFrame(answered.rounds))
     tell("settling, writing, auditing")
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="planner-")) / "run"
     write_run(
@@ -114,6 +120,14 @@ def _asked(
     wanted = {"mode": mode, "gap_relative": gap, "time_limit_s": time_limit}
     given = {name: value for name, value in wanted.items() if value is not None}
     return case.with_(solver=given) if given else case
+
+
+def _may_be_compared(case: Case) -> list[Problem]:
+    """A second clear of the same day would be a second release."""
+    if PRESETS[case.settings.privacy.preset].gated:
+        hint = "choose preset internal or lab: a second clear of one day would say the same numbers twice"
+        return [Problem("case.toml", 0, "price_of_locality is not open to this preset", case.settings.privacy.preset, hint)]
+    return []
 
 
 def _refuse(problems: Sequence[Problem]) -> None:
@@ -204,11 +218,29 @@ class _Desk:
         stamp = None if self.policy.gated else STAMP
         return {"policy": self.policy.name, "policy_sha256": self.policy.sha256, "stamp": stamp, "groups": groups}
 
+    def price_of_locality(self, cleared: Cleared) -> list[float]:
+        """[low, high] of cost without fees less the cost of a clear without walls and fees (formulation 2.2)."""
+        fees = self.city.fees
+        q = np.array([b.position_wh for b in cleared.buildings if not b.dark])
+        paid = fees.market_buy_per_mwh * np.maximum(q, 0).sum() + fees.market_sell_per_mwh * np.maximum(-q, 0).sum()
+        cost = sum(b.cost for b in cleared.buildings if not b.dark) + market_cost(cleared, self.city) - paid / 1e6
+        joint = self.case.with_(allocation={"locality": "joint"})
+        clock = _Clock(time.perf_counter(), self.clock.limit_s)
+        city = replace(self.city, fees=Fees())
+        desk = _Desk(joint, city, self.policy, [*self.bright, *self.dark], clock)
+        answered = desk.answer()
+        tariff = self.case.settings.default_tariff
+        free = close(
+            city, desk.market, answered, desk.bright, {}, {}, (tariff.import_per_mwh, tariff.export_per_mwh)
+        )
+        best = sum(b.cost for b in free.buildings) + market_cost(free, city)
+        return [cost - best, cost - min(answered.bound, best)]
+
     def answer(self) -> Answered:
         settings = self.case.settings
         locality = Locality(settings.allocation.locality)
         tick = settings.market.price_tick_per_mwh
-        if settings.solver.mode == "monolith":
+        if settings.solver.mode == "monolith" or not self.gateways:
             return clear_in_one(
                 self.market_city, self.master, self.gateways, self.options, locality, settings.market.pricing, tick
             )

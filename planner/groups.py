@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from planner_models.words import Building, City, Unit
-
 from planner.security.disclosure import static_size
 from planner.security.enrolment import EnrolledUnit, Enrolment, Level
 from planner.security.policy import Policy
+from planner_models.words import Building, City, Unit
 
 _NOT_COUNTED = frozenset({"common"})
 

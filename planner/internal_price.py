@@ -53,7 +53,9 @@ def _support(schedule: Schedule) -> tuple[Floats, Floats]:
 
 def _load(load: Load, served: Wh, low: Floats, high: Floats) -> tuple[Floats, Floats]:
     energy = np.rint(np.array(load.energy_kwh) * 1000)
-    agreed = np.floor(energy * load.curtailable_ratio) if load.curtailment_cost_per_mwh < load.value_per_mwh else 0 * energy
+    agreed = (
+        np.floor(energy * load.curtailable_ratio) if load.curtailment_cost_per_mwh < load.value_per_mwh else 0 * energy
+    )
     value, cheap = load.value_per_mwh * 1000, load.curtailment_cost_per_mwh * 1000
     cut = energy - served
     high = np.where((served > 0) & (cut >= agreed), np.minimum(high, value), high)

@@ -79,7 +79,9 @@ def from_model(
     point = (-1000 * signs * found.point[:k]).reshape(zones)
     surcharge = np.zeros(feeders.shape)
     surcharge[feeders >= 0] = -1000 * _feeder_signs(market, feeders) * found.point[k:]
-    return _published(market, point, ends.min(axis=0).reshape(zones), ends.max(axis=0).reshape(zones), surcharge, tick, _sound(found))
+    return _published(
+        market, point, ends.min(axis=0).reshape(zones), ends.max(axis=0).reshape(zones), surcharge, tick, _sound(found)
+    )
 
 
 def _sound(found: PriceRange) -> bool:

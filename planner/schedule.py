@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -58,7 +59,9 @@ class Schedule:
                 "power_kw": energy / grid.hours,
                 "energy_kwh": energy,
                 "state_of_charge_kwh": np.concatenate([rows.stored_kwh for rows in self.assets]).ravel(),
-                "on": pd.array(np.concatenate([rows.on for rows in self.assets]).ravel(), dtype="Float64").astype("Int8"),
+                "on": pd.array(np.concatenate([rows.on for rows in self.assets]).ravel(), dtype="Float64").astype(
+                    "Int8"
+                ),
             }
         )
         return frame.sort_values(["unit", "asset", "interval"], kind="stable", ignore_index=True)
@@ -123,18 +126,17 @@ class _Draft:
 
 
 def _stack(keys: list[tuple[str, str]], rows: list[tuple[Ints, Floats, Floats]]) -> AssetRows:
-    draw, stored, on = (np.stack([r[i] for r in rows]) for i in range(3))
-    return AssetRows(tuple(keys), draw, stored, on)
+    draw, stored, on = zip(*rows, strict=True)
+    return AssetRows(tuple(keys), np.stack(draw), np.stack(stored), np.stack(on))
 
 
-def _read_assets(
-    group: Group, x: Floats, grid: IntervalGrid, things: dict, places: dict, drafts: list[_Draft]
-) -> None:
+def _read_assets(group: Group, x: Floats, grid: IntervalGrid, things: dict, places: dict, drafts: list[_Draft]) -> None:
     assets = [things[key] for key in group.keys]
     values = {name: x[group.columns(name)] for name in group.template.variables}
     whole = BY_FAMILY[group.template.family.name](assets, grid, values)
     empty = np.full(len(grid), np.nan)
-    for i, (building, unit, asset, _) in enumerate(group.keys):  # type: ignore[misc]
+    keys = cast("list[tuple[str, str, str, int]]", group.keys)
+    for i, (building, unit, asset, _) in enumerate(keys):
         where, which = places[building, unit]
         drafts[where].add(
             which,

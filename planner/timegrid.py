@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
+
 from planner_models.words import IntervalGrid
 
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -11,9 +11,9 @@ import datetime as dt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from planner_models.words import IntervalGrid
 
 from planner.problems import InvalidInput, Problem
+from planner_models.words import IntervalGrid
 
 Positions = npt.NDArray[np.int64]
 OUTSIDE, CROOKED = -1, -2

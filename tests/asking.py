@@ -22,7 +22,9 @@ def ladder_of(price: Sequence[float] | None, n: int) -> Ladder:
     return Ladder.closed(n) if price is None else Ladder.flat(np.array(price, dtype=float))
 
 
-def model_of(building: Building, n: int, fees: Fees = FREE, minutes: int = 60, exclusive: bool = True) -> AnsweringBuilding:
+def model_of(
+    building: Building, n: int, fees: Fees = FREE, minutes: int = 60, exclusive: bool = True
+) -> AnsweringBuilding:
     model = AnsweringBuilding(building, grid(n, minutes), fees, EXACT)
     if exclusive:
         model.make_exclusive()
@@ -30,7 +32,13 @@ def model_of(building: Building, n: int, fees: Fees = FREE, minutes: int = 60, e
 
 
 def ask(
-    building: Building, price: Sequence[float] | None, n: int = 0, *, fees: Fees = FREE, minutes: int = 60, exclusive: bool = True
+    building: Building,
+    price: Sequence[float] | None,
+    n: int = 0,
+    *,
+    fees: Fees = FREE,
+    minutes: int = 60,
+    exclusive: bool = True,
 ) -> Answer:
     """The exact answer to a price per interval (currency per MWh), or to no trade over ``n`` intervals."""
     n = n or len(price or ())

@@ -75,9 +75,10 @@ def in_rounds(city: City, locality: Locality = Locality.NETTING, max_rounds: int
 
 
 def rounding(city: City) -> float:
-    """What rounding to whole Wh may cost: a Wh at the price cap for every asset, unit, building, zone and interval."""
-    assets = sum(len(u.assets) + 1 for b in city.buildings for u in b.units) + len(city.buildings)
-    return (assets + len(city.zones) + len(city.steps) + len(city.lines)) * len(city.grid) * city.price_cap / 1e6
+    """What rounding to whole Wh may cost: two Wh at the price cap in every zone and interval, and half a Wh at a
+    value of 900 per MWh for every asset and interval."""
+    assets = sum(len(u.assets) + 1 for b in city.buildings for u in b.units)
+    return len(city.grid) * (2 * len(city.zones) * city.price_cap + assets / 2 * 900.0) / 1e6
 
 
 def whole_wh(values_kwh: object) -> np.ndarray:

@@ -112,7 +112,9 @@ class Reference:
         cost = np.zeros(len(self.lower))
         for j, c in self.cost.terms.items():
             cost[j] = c
-        bounds = [(fixed.get(j, a), fixed.get(j, b)) for j, (a, b) in enumerate(zip(self.lower, self.upper, strict=True))]
+        bounds = [
+            (fixed.get(j, a), fixed.get(j, b)) for j, (a, b) in enumerate(zip(self.lower, self.upper, strict=True))
+        ]
         matrix = self._matrix().toarray()
         low, high = (np.array([r[k] for r in self.rows]) for k in (1, 2))
         equal = low == high
@@ -171,7 +173,10 @@ def _battery(m: Reference, a: Battery, n: int, hours: float) -> list[Sum]:
         m.row(c.add(charging, -a.charge_kw * hours), high=0)
         m.row(d.add(charging, a.discharge_kw * hours), high=a.discharge_kw * hours)
         kept = before.add(0.0)
-        kept = Sum({j: v * (1 - a.standing_loss_per_h * hours) for j, v in kept.terms.items()}, kept.constant * (1 - a.standing_loss_per_h * hours))
+        kept = Sum(
+            {j: v * (1 - a.standing_loss_per_h * hours) for j, v in kept.terms.items()},
+            kept.constant * (1 - a.standing_loss_per_h * hours),
+        )
         m.equal(stored, kept.add(c, a.charge_efficiency).add(d, -1 / a.discharge_efficiency).add(fill))
         m.pay(d, a.wear_per_mwh / 1000)
         m.pay(fill, a.shortfall_cost_per_mwh / 1000)
@@ -287,9 +292,7 @@ def position_of(m: Reference, b: Building, g: IntervalGrid, fees: Fees) -> list[
     return out
 
 
-def building_optimum(
-    b: Building, g: IntervalGrid, fees: Fees, price: Any = None, relaxed: bool = False
-) -> float:
+def building_optimum(b: Building, g: IntervalGrid, fees: Fees, price: Any = None, relaxed: bool = False) -> float:
     """min c_b + p.q at a flat price per interval (currency per MWh); without a price q = 0."""
     m = Reference()
     for t, q in enumerate(position_of(m, b, g, fees)):

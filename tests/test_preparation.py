@@ -10,6 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
+import planner
+from planner.case import Case, read_case
+from planner.preparation import allocations, prepare
+from planner.preparation.appliances import resampled
+from planner.preparation.members import virtual_common
+from planner.preparation.plants import sun_ratio, wind_ratio
+from planner.problems import InvalidInput
 from planner_models.words import (
     UNLIMITED,
     Appliance,
@@ -25,14 +33,6 @@ from planner_models.words import (
     Unit,
     Vehicle,
 )
-
-import planner
-from planner.case import Case, read_case
-from planner.preparation import allocations, prepare
-from planner.preparation.appliances import resampled
-from planner.preparation.members import virtual_common
-from planner.preparation.plants import sun_ratio, wind_ratio
-from planner.problems import InvalidInput
 
 CASES = Path(__file__).parents[1] / "data" / "cases"
 TOML = """

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from planner_models.solve import Options
 
 import planner
 from planner.case import read_case
@@ -20,6 +19,7 @@ from planner.meters import read_meters
 from planner.preparation import prepare
 from planner.security.disclosure import examine, static_size
 from planner.security.policy import EXCHANGE
+from planner_models.solve import Options
 
 SAMPLE = Path(__file__).parents[1] / "data" / "riverside"
 ASSET_OF = {"solar": "solar", "battery": "batteries", "vehicle": "vehicles", "appliance": "appliances"}

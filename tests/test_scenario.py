@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Folder, write_case
-from planner_models.words import Load, Plant
 
 from planner.case import Case
 from planner.forecast import forecast
@@ -21,6 +20,7 @@ from planner.scenario import Comparison, Scenario, compare, dates_between, read_
 from planner.scenario.assumed import Assumed
 from planner.scenario.comparison import NOT_SIGNIFICANT
 from planner.validation import validate
+from planner_models.words import Load, Plant
 
 GAP = 1e-3
 

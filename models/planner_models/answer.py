@@ -84,8 +84,9 @@ class Ladder:
     def climb(self, position_kwh: Floats) -> Floats:
         """Values of the steps, shape (steps, n), at which ``base + steps`` is a position."""
         moved = position_kwh - self.base
-        up = np.clip(moved, np.maximum(self.begins, 0), np.maximum(self.ends, 0)) - np.maximum(self.begins, 0)
-        down = np.clip(moved, np.minimum(self.begins, 0), np.minimum(self.ends, 0)) - np.minimum(self.ends, 0)
+        with np.errstate(invalid="ignore"):
+            up = np.clip(moved, np.maximum(self.begins, 0), np.maximum(self.ends, 0)) - np.maximum(self.begins, 0)
+            down = np.clip(moved, np.minimum(self.begins, 0), np.minimum(self.ends, 0)) - np.minimum(self.ends, 0)
         return np.where(np.isfinite(up), up, 0.0) + np.where(np.isfinite(down), down, 0.0)
 
     def ranges(self) -> tuple[Floats, Floats]:

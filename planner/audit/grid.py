@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-from planner_models.words import IntervalGrid
 
 from planner.audit.table import Table
+from planner_models.words import IntervalGrid
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from planner_models.words import City
 
 from planner.cleared import Cleared
 from planner.ledger.building_case import write_building_case
@@ -20,6 +19,7 @@ from planner.ledger.market_tables import write_market
 from planner.ledger.run import Run, read_run, read_table
 from planner.ledger.tables import Clock
 from planner.settlement import Settled
+from planner_models.words import City
 
 __all__ = [
     "Run",

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from planner_models.words import Building, City, Flexible, Load, Plant, Unit
 
 from planner.cleared import NANO_PER_WH_OF_PRICE_PER_MWH, Cleared, ClearedBuilding
 from planner.ledger.case_rows import (
@@ -26,6 +25,7 @@ from planner.ledger.case_rows import (
     writer,
 )
 from planner.ledger.tables import write_contract_table
+from planner_models.words import Building, City, Flexible, Load, Plant, Unit
 
 SCALING = ("meter", "meter_includes", "annual_kwh", "peak_kw", "tilt_deg", "azimuth_deg")
 AS_THEY_ARE = ("batteries", "vehicles", "appliances", "generators")
@@ -138,6 +138,8 @@ def _building_allocations(
     units = sorted(building.units, key=lambda unit: unit.unit)
     known = [unit for unit in units if unit.unit in own and unit.allocation_wh.any()]
     rows = {building.building: allocated_wh(building)} | {unit.unit: unit.allocation_wh for unit in known}
+    virtual = [unit for name, unit in reserves.items() if name not in own]
+    reserves |= {building.building: unit for unit in virtual}
     reserve = [np.array(reserves[name].reserve_per_mwh) if name in reserves else 0.0 for name in rows]
     return allocation_rows(rows, cleared, reserve)
 

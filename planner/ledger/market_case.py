@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from planner_models.words import City
 
 from planner.cleared import Cleared
 from planner.ledger.case_rows import (
@@ -20,6 +19,7 @@ from planner.ledger.case_rows import (
     starts_of,
     writer,
 )
+from planner_models.words import City
 
 
 def write_market_case(root: Path, case: Any, city: City, cleared: Cleared) -> None:

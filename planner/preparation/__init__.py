@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from planner_models.words import City, Fees, Remainder
 
 from planner.allocation import allocation_table
 from planner.preparation.allotted import Allotted, allot
@@ -21,6 +20,7 @@ from planner.preparation.members import read_members
 from planner.preparation.network import read_network
 from planner.preparation.orders import orders
 from planner.problems import InvalidInput
+from planner_models.words import City, Fees, Remainder
 
 if TYPE_CHECKING:
     from planner.case import Case

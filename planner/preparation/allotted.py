@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from planner_models.words import Load
 
 from planner.allocation import Recipient, Wh, allocate
 from planner.preparation.desk import Desk, Floats, number, total
 from planner.preparation.market import supply_wh
 from planner.preparation.members import Members
 from planner.preparation.network import Network
+from planner_models.words import Load
 
 
 @dataclass(frozen=True)

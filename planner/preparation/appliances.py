@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from planner_models.words import Appliance, Vector
 
 from planner.preparation.desk import Desk, number, records, text
+from planner_models.words import Appliance, Vector
 
 
 def appliances(desk: Desk) -> list[tuple[str, Appliance]]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from planner_models.words import UNLIMITED, IntervalGrid, Vector
 
 from planner.problems import InvalidInput, Problem
 from planner.timegrid import Window, windows
 from planner.timeseries import on_grid
+from planner_models.words import UNLIMITED, IntervalGrid, Vector
 
 if TYPE_CHECKING:
     from planner.case import Case

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner_models.words import Building, Feeder, Unit, Vector
-
 from planner.preparation.allotted import Allotted
 from planner.preparation.desk import Desk, kwh, prices, text, total, unlimited_to_none
 from planner.preparation.members import Members
 from planner.preparation.network import Network
+from planner_models.words import Building, Feeder, Unit, Vector
 
 
 def buildings(desk: Desk, network: Network, members: Members, allotted: Allotted) -> tuple[Building, ...]:

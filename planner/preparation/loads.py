@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from planner_models.words import Flexible, Load, Vector
 
 from planner.preparation.desk import Desk, Floats, kwh, number, records, text
+from planner_models.words import Flexible, Load, Vector
 
 YEAR_HOURS = 365 * 24
 YEAR_DAYS = 365

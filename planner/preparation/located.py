@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from planner_models.words import Asset
-
 from planner.preparation.appliances import appliances
 from planner.preparation.desk import Desk
 from planner.preparation.loads import flexible, loads
 from planner.preparation.plants import plants
 from planner.preparation.storage import batteries, generators
 from planner.preparation.vehicles import vehicles
+from planner_models.words import Asset
 
 READERS = (loads, flexible, plants, batteries, vehicles, appliances, generators)
 

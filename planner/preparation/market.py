@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from planner_models.words import UNLIMITED, Exchange, Line, Vector
 
 from planner.preparation.desk import Desk, Floats, kwh, number, prices, records, text
 from planner.preparation.network import Limit, Network
+from planner_models.words import UNLIMITED, Exchange, Line, Vector
 
 NAN = float("nan")
 

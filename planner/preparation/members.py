@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from planner_models.words import Asset
-
 from planner.preparation.desk import Desk, records, text
 from planner.preparation.network import Network
+from planner_models.words import Asset
 
 ID_LENGTH = 64
 

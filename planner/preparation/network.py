@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from planner_models.words import UNLIMITED, Vector
 
 from planner.hierarchy import parents, upwards
 from planner.preparation.desk import Desk, Floats, kwh, number, records
+from planner_models.words import UNLIMITED, Vector
 
 
 @dataclass(frozen=True)

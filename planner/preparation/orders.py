@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from planner_models.words import BlockOrder, Side, StepOrder
 
 from planner.preparation.desk import Desk, number, records, text
+from planner_models.words import BlockOrder, Side, StepOrder
 
 Row = dict[str, Any]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from planner_models.words import Plant
 
 from planner.preparation.desk import Desk, Floats, kwh, number, records, text
 from planner.preparation.loads import profile_series
+from planner_models.words import Plant
 
 PERFORMANCE_RATIO = 0.85
 STANDARD_SUN_W_M2 = 1000.0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from planner_models.words import Battery, Generator
-
 from planner.preparation.desk import Desk, number, records, text
+from planner_models.words import Battery, Generator
 
 
 def batteries(desk: Desk) -> list[tuple[str, Battery]]:

@@ -12,10 +12,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from planner_models.words import Vehicle
-
 from planner.preparation.desk import Desk, number, records, text
 from planner.timegrid import Window
+from planner_models.words import Vehicle
 
 
 def vehicles(desk: Desk) -> list[tuple[str, Vehicle]]:

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from planner_models.words import City, Line
 
 from planner.cleared import NANO, Cleared, ClearedExchange, Flow
 from planner.money import price_nano, product, total
 from planner.settlement.order_opportunity import lost_by_orders
+from planner_models.words import City, Line
 
 Floats = npt.NDArray[np.float64]
 PER_NANO = 1 / NANO

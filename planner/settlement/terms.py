@@ -28,11 +28,12 @@ class Terms:
 
 
 def terms_of(case: Any) -> Terms:
-    """The terms of a planner.case.Case."""
+    """The terms of a planner.case.Case; locality joint is the reference without fees."""
     settings = case.settings
+    fees = 0.0 if settings.allocation.locality == "joint" else 1.0
     return Terms(
-        buy_fee_nano=price_nano(settings.fees.market_buy_per_mwh),
-        sell_fee_nano=price_nano(settings.fees.market_sell_per_mwh),
+        buy_fee_nano=price_nano(fees * settings.fees.market_buy_per_mwh),
+        sell_fee_nano=price_nano(fees * settings.fees.market_sell_per_mwh),
         default_import_nano=price_nano(settings.default_tariff.import_per_mwh),
         default_export_nano=price_nano(settings.default_tariff.export_per_mwh),
         uplift_pro_rata=settings.settlement.uplift == "pro_rata",

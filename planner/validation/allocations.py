@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from planner_models.words import IntervalGrid
 
 from planner.hierarchy import parents, upwards, zones
 from planner.problems import Problem
 from planner.timeseries import missing_words, on_grid, positions, summed_on_grid
 from planner.validation.common import each, in_file_order, rows_where
+from planner_models.words import IntervalGrid
 
 if TYPE_CHECKING:
     from planner.case import Case

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from factories_cleared import order
-from planner_models.words import Building, City, Load, Plant, Unit
 
 from planner.case import Case, read_case
 from planner.cleared import Cleared, ClearedBuilding, ClearedExchange, ClearedUnit, ClearedZone
 from planner.preparation import prepare
+from planner_models.words import Building, City, Load, Plant, Unit
 
 HOURS = range(1, 25)
 FILES = {

@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from hand_made_run import hand_made
-from planner_models.words import City
 
 from planner import read_case
 from planner.case import Case
@@ -21,6 +20,7 @@ from planner.money import from_text
 from planner.preparation import prepare
 from planner.problems import InvalidInput
 from planner.settlement import settle
+from planner_models.words import City
 
 World = tuple[Case, City, Cleared]
 

@@ -156,9 +156,7 @@ def test_c9_minimum_up_times_carry_a_generator_through_hours_that_lose() -> None
 def test_c9_minimum_down_times_keep_a_generator_running() -> None:
     price = [200, 0, 200]
     # stopping in hour 2 saves 0.05 and costs a start of 0.1 less: here a start costs 0.01
-    cheap = [
-        ask(only(Generator("g", 2.0, 1.0, 50.0, 0.01, 1, down, True), 3), price).objective for down in (1, 2, 3)
-    ]
+    cheap = [ask(only(Generator("g", 2.0, 1.0, 50.0, 0.01, 1, down, True), 3), price).objective for down in (1, 2, 3)]
     assert cheap == near([-0.59, -0.55, -0.55])
 
 

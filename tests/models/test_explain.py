@@ -10,7 +10,15 @@ from asking import EXACT, model_of
 from random_cities import city, exchange, house, only, random_city, unit
 
 from planner_models.city import CityModel, build_city
-from planner_models.explain import COLUMNS, MARKET_COLUMNS, ROWS, Conflict, Infeasible, InfeasibleError, conflicting_rules
+from planner_models.explain import (
+    COLUMNS,
+    MARKET_COLUMNS,
+    ROWS,
+    Conflict,
+    Infeasible,
+    InfeasibleError,
+    conflicting_rules,
+)
 from planner_models.linear import LinearModel
 from planner_models.solve import SolveError, Solver, Status
 from planner_models.words import BlockOrder, Building, Feeder, Load, Side, Vehicle

@@ -14,6 +14,7 @@ from simbench_devices import sessions
 
 import planner
 from planner.case import Case, read_case
+from planner.ledger import Run
 from planner.meters import read_meters
 
 pytestmark = pytest.mark.real
@@ -112,25 +113,33 @@ def test_citylearn_pays_the_tariff(homes: Path, shared: Path) -> None:
     assert grid["import_price_per_mwh"].nunique() > 1
 
 
+def assert_clean(run: Run, groups: int) -> None:
+    """Audited without a violation, everybody heard, everything served, and a proof worth its name."""
+    assert run.audit["violations"] == []
+    assert run.audit["rules_checked"]
+    found = run.certificate
+    assert (found["groups_released"], found["groups_dark"], found["silent"]) == (groups, 0, [])
+    assert found["gap_relative"] <= 0.01
+    assert found["savings"] > 0
+    assert pd.read_csv(run.folder / "market" / "exchange.csv")["unserved_kwh"].sum() == 0
+
+
 @pytest.mark.parametrize("day", [date(2016, 9, 6), date(2017, 1, 15)])
 def test_citylearn_clears_clean(tmp_path: Path, shared: Path, day: date) -> None:
     case = read_case(citylearn(tmp_path / "case", shared / "city" / "citylearn", day))
-    run = planner.clear(case, out=tmp_path / "run")
-    assert run.audit["violations"] == []
+    assert_clean(planner.clear(case, tmp_path / "run"), groups=17)
 
 
-@pytest.mark.parametrize("preset", ["internal", "exchange"])
-def test_simbench_clears_clean(tmp_path: Path, shared: Path, preset: str) -> None:
+@pytest.mark.parametrize(("preset", "groups"), [("internal", 16), ("exchange", 1)])
+def test_simbench_clears_clean(tmp_path: Path, shared: Path, preset: str, groups: int) -> None:
     """To speak at all, buildings of fifteen homes form a cohort, which feeder limits would split in three."""
     source = shared / "city" / "simbench"
     case = read_case(simbench(tmp_path / "case", source, preset=preset, feeder_limits=preset == "internal"))
-    run = planner.clear(case, out=tmp_path / "run")
-    assert run.audit["violations"] == []
+    assert_clean(planner.clear(case, tmp_path / "run"), groups)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("day", [19, 20, 23, 24])
 def test_simbench_clears_clean_on_other_days(tmp_path: Path, shared: Path, day: int) -> None:
     case = read_case(simbench(tmp_path / "case", shared / "city" / "simbench", date(2016, 1, day)))
-    run = planner.clear(case, out=tmp_path / "run")
-    assert run.audit["violations"] == []
+    assert_clean(planner.clear(case, tmp_path / "run"), groups=16)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 from factories_cleared import building, clear_of, order, starts, unit, whole, zone
-from planner_models.words import Building, City, Exchange, Feeder, IntervalGrid, Line, Remainder
 
 from planner.cleared import ClearedExchange, Flow
 from planner.settlement.opportunity import lost_opportunity
+from planner_models.words import Building, City, Exchange, Feeder, IntervalGrid, Line, Remainder
 
 
 def city(**parts: object) -> City:
