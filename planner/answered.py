@@ -34,8 +34,8 @@ class Answered:
 
     ``bound`` is proven for the objective; ``proven`` is v_b of every building at its published node price;
     ``refrained`` groups fell back on no trade for the network's sake; ``mute`` ones (with the gate's reason) said too
-    little to take part and trade at the default tariff.  ``market_x`` are the values of the marketplace's columns for the
-    schedules' positions.
+    little to take part and trade at the default tariff.  ``market_x`` are the values of the marketplace's columns for
+    the schedules' positions.
     """
 
     schedules: Mapping[str, Schedule]

@@ -24,14 +24,13 @@ from planner.case import Case
 from planner.cleared import Cleared
 from planner.closing import close, market_cost
 from planner.decentralised import clear_in_rounds
-from planner.forecast import Forecast, forecast
 from planner.gateway import Gateway, LocalGateway
 from planner.groups import Group, GroupKind, enrolments, release_groups
 from planner.ledger import Run, add_file, read_run, refuse_taken, write_run
-from planner.meters import read_meters
 from planner.monolith import clear_in_one
 from planner.preparation import prepare
 from planner.problems import InvalidInput, Problem
+from planner.provenance import building_files, look_back, mean_error
 from planner.quantise import Floats
 from planner.schedule import Schedule, read_schedules
 from planner.security.gate import Gate
@@ -74,8 +73,8 @@ def clear(
     if out is not None:
         refuse_taken(Path(out), force)
     tell("reading meters and forecasting")
-    tomorrow = _tomorrow(case)
-    city = prepare(case, tomorrow)
+    provenance = look_back(case)
+    city = prepare(case, provenance.tomorrow)
     if case.settings.allocation.locality == "joint":
         city = replace(city, fees=Fees())
     policy = PRESETS[case.settings.privacy.preset]
@@ -90,6 +89,7 @@ def clear(
     default_tariff = (tariff.import_per_mwh, tariff.export_per_mwh)
     cleared = close(city, desk.market, answered, groups, dark, _contract_prices(case, city), default_tariff)
     certificate = _certificate(case, city, cleared, answered, clock)
+    certificate["forecast_error"] = mean_error(provenance)
     if price_of_locality:
         tell("clearing again without walls")
         certificate["price_of_locality"] = desk.price_of_locality(cleared)
@@ -107,6 +107,8 @@ def clear(
         groups=groups,
         force=force,
     )
+    for name, content in building_files(case, city, provenance):
+        add_file(folder, name, content)
     if desk.exchange is not None:
         add_file(folder, "market/roster.json", desk.exchange.roster.to_bytes())
     return _audited(folder)
@@ -133,10 +135,6 @@ def _may_be_compared(case: Case) -> list[Problem]:
 def _refuse(problems: Sequence[Problem]) -> None:
     if problems:
         raise InvalidInput(problems)
-
-
-def _tomorrow(case: Case) -> Forecast | None:
-    return forecast(case, read_meters(case)) if len(case.meters) else None
 
 
 @dataclass(frozen=True)

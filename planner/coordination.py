@@ -20,7 +20,7 @@ from planner_models.solve import Solution, SolveError
 SLICE_ROUNDS = 3
 LEVEL = 0.5
 AWAY_PER_MWH = 50.0
-MARGINS_KWH = (0.0, 0.05, 0.5)
+MARGINS_KWH = (0.02, 0.2, 2.0)
 HAIR_KWH = 1e-9
 DISPATCH_S = 60.0
 DISPATCH_GAP = 1e-6
@@ -201,12 +201,13 @@ class _Talk:
         Who still oversteps falls back on no trade.
         """
         weights = self._weights(blend)
+        tolerance = self.rules.gap / 4 * max(abs(blend.value), 1e-9) / max(1, len(self.speaking))
         made: dict[int, Commitment] = {}
         for margin_kwh in MARGINS_KWH:
             for g in self.speaking:
                 if not made or g not in made or g in self._overstepping():
                     ladder = self._standing(g, margin_kwh)
-                    self._make(made, g, lambda gateway, g=g, ladder=ladder: gateway.commit(weights[g], ladder))
+                    self._make(made, g, lambda gateway, g=g, ladder=ladder: gateway.commit(weights[g], ladder, tolerance))
             if not self._overstepping():
                 break
         refrained = self._fall_back(made)

@@ -68,7 +68,7 @@ class Gateway(Protocol):
 
     def price(self, round: int, price: Floats) -> Reply: ...
 
-    def commit(self, weights: dict[int, float], ladder: Ladder) -> Commitment: ...
+    def commit(self, weights: dict[int, float], ladder: Ladder, tolerance: float) -> Commitment: ...
 
     def refrain(self) -> Commitment: ...
 
@@ -130,16 +130,17 @@ class LocalGateway:
         answers = [m.lp(Ladder.flat(price)) for m in self.models]
         return self._reply(round, answers, sum(a.bound for a in answers))
 
-    def commit(self, weights: dict[int, float], ladder: Ladder) -> Commitment:
+    def commit(self, weights: dict[int, float], ladder: Ladder, tolerance: float) -> Commitment:
         """Schedules in whole runs, from the blend of own answers that the marketplace weighed.
 
         ``ladder`` starts at the group's blended position; building after building climbs what is left of it.
+        ``tolerance`` (currency) is how far from its best the group may stop.
         """
         self.schedules = []
         moved = np.zeros(len(self.grid))
         for i, model in enumerate(self.models):
             target = np.sum([w * self.answered[k][i].position_kwh for k, w in weights.items()], axis=0)
-            schedule = self._whole(model, ladder.around(target, moved), self.commit_gap)
+            schedule = self._whole(model, ladder.around(target, moved), self.commit_gap, tolerance / len(self.models))
             moved += schedule.position_wh / 1000 - target
             self.schedules.append(schedule)
         return self.stand()
@@ -171,15 +172,15 @@ class LocalGateway:
         """v_b of every building at ``price``: known inside the building only."""
         return [m.lp(Ladder.flat(price)).bound for m in self.models]
 
-    def _whole(self, model: AnsweringBuilding, ladder: Ladder, gap: float) -> Schedule:
-        schedule = self._solve(model, ladder, gap)
+    def _whole(self, model: AnsweringBuilding, ladder: Ladder, gap: float, tolerance: float = 0.0) -> Schedule:
+        schedule = self._solve(model, ladder, gap, tolerance)
         if schedule.overlaps and not model.exclusive:
             model.make_exclusive()
-            schedule = self._solve(model, ladder, gap)
+            schedule = self._solve(model, ladder, gap, tolerance)
         return schedule
 
-    def _solve(self, model: AnsweringBuilding, ladder: Ladder, gap: float) -> Schedule:
-        answer = model.mip(ladder, gap, self.commit_time_s)
+    def _solve(self, model: AnsweringBuilding, ladder: Ladder, gap: float, tolerance: float) -> Schedule:
+        answer = model.mip(ladder, gap, self.commit_time_s, tolerance)
         return read_schedules(model.model, answer.x, [model.building], self.grid, self.fees)[0]
 
     def _reply(self, round: int, answers: list[Answer], bound: float | None) -> Reply:

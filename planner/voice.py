@@ -97,9 +97,9 @@ class SpeakingGateway:
     def price(self, round: int, price: Floats) -> Reply:
         return self._answer(self.inner.price(round, price))
 
-    def commit(self, weights: dict[int, float], ladder: Ladder) -> Commitment:
+    def commit(self, weights: dict[int, float], ladder: Ladder, tolerance: float) -> Commitment:
         """The final position to the Wh; raises SilentGroupError where the gate refuses it."""
-        return self._say_commitment(self.inner.commit(weights, ladder))
+        return self._say_commitment(self.inner.commit(weights, ladder, tolerance))
 
     def refrain(self) -> Commitment:
         return self._say_commitment(self.inner.refrain())

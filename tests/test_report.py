@@ -76,6 +76,13 @@ def test_the_headline_has_cost_savings_gap_and_verdict(run: Run, copy: Path) -> 
     assert "internal: not for release" in text
 
 
+def test_what_dark_groups_cost_is_said(copy: Path) -> None:
+    assert "not in these numbers" not in text_of(page_of(copy))
+    told = json.loads((copy / "certificate.json").read_text()) | {"groups_dark": 2, "dark_cost": 1140.676}
+    (copy / "certificate.json").write_text(json.dumps(told))
+    assert "their own costs, 1,140.68 EUR, are not in these numbers" in text_of(page_of(copy))
+
+
 def test_every_rule_is_listed_with_its_state(run: Run, copy: Path) -> None:
     text = text_of(page_of(copy))
     for key, meaning in RULES.items():

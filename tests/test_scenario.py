@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from planner.preparation import prepare
 from planner.problems import InvalidInput
 from planner.scenario import Comparison, Scenario, compare, dates_between, read_scenarios
 from planner.scenario.assumed import Assumed
-from planner.scenario.comparison import NOT_SIGNIFICANT
+from planner.scenario.comparison import NOT_SIGNIFICANT, OTHERS_DARK, compare_runs
 from planner.validation import validate
 from planner_models.words import Load, Plant
 
@@ -158,8 +160,8 @@ def test_twice_the_solar_shows(cleared: Comparison) -> None:
 
 def comparison(gaps: tuple[float, float], cost: float, imported: float) -> Comparison:
     """Two scenarios by hand: 100 against ``cost``, 50 kWh against ``imported``."""
-    row = {"delivery_date": "2026-06-10", "savings": 5.0, "no_trade_cost": 105.0, "peak_import_kw": 10.0}
-    row |= {"export_kwh": 0.0, "mean_price_per_mwh": 60.0}
+    row = {"delivery_date": "2026-06-10", "savings": 5.0, "groups_dark": 0, "peak_import_kw": 10.0}
+    row |= {"export_kwh": 0.0, "mean_price_per_mwh": 60.0, "dark": ""}
     rows = [
         {"scenario": "<today>", **row, "cost": 100.0, "import_kwh": 50.0, "gap": gaps[0]},
         {"scenario": "other", **row, "cost": cost, "import_kwh": imported, "gap": gaps[1]},
@@ -185,6 +187,29 @@ def test_a_comparison_shows_itself_escaped() -> None:
     assert "&lt;today&gt;" in html
     assert "<today>" not in html
     assert "+1.00 not significant" in html
+
+
+def test_dark_buildings_cost_what_the_default_tariff_asks(cleared: Comparison, tmp_path: Path) -> None:
+    """A run with one building made dark: its trade is priced at the default tariff, import and export apart."""
+    folder = Path(shutil.copytree(cleared.folder / "today", tmp_path / "dark"))
+    root = folder / "buildings" / "house"
+    answer = json.loads((root / "answer.json").read_text()) | {"dark": True, "cost": 7.0}
+    (root / "answer.json").write_text(json.dumps(answer))
+    position = pd.read_csv(root / "position.csv")
+    position["position_kwh"] = [10.0, -5.0, *[0.0] * (len(position) - 2)]
+    position.to_csv(root / "position.csv", index=False)
+    told = read_run(folder).certificate
+    found = compare_runs({("x", "2026-06-10"): read_run(folder)}, tmp_path).days.iloc[0]
+    dark = 7.0 + (10 * 320 - 5 * 20) / 1000
+    assert found["cost"] == pytest.approx(told["objective"] + dark)
+    assert found["gap"] == pytest.approx(told["gap_absolute"] + GAP * dark)
+
+
+def test_other_dark_groups_are_pointed_out() -> None:
+    found = comparison((1.0, 1.0), 101.0, 50.0)
+    assert OTHERS_DARK not in found._repr_html_()
+    found.days.loc[1, "dark"] = "b01"
+    assert OTHERS_DARK in found._repr_html_()
 
 
 def test_several_dates_are_summed(small: Case, tmp_path: Path) -> None:

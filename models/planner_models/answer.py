@@ -145,14 +145,14 @@ class AnsweringBuilding:
         self._face(ladder)
         return self._answer(self._must(self.solver.lp()))
 
-    def mip(self, ladder: Ladder, gap: float, time_limit_s: float) -> Answer:
+    def mip(self, ladder: Ladder, gap: float, time_limit_s: float, tolerance: float = 0.0) -> Answer:
         """Answer in whole runs and starts, from the last one or from idleness: there is one at any time limit."""
         self._face(ladder)
         start = (self.last_x if len(self.last_x) else self.idle).copy()
         start[self.base] = ladder.base
         start[self.steps] = 0.0
         start[self.steps[: len(ladder.price)]] = ladder.climb(self.stamped.position.of(start))
-        found = self._answer(self._must(self.solver.mip(gap, time_limit_s, start)))
+        found = self._answer(self._must(self.solver.mip(gap, time_limit_s, start, tolerance)))
         self.last_x = found.x
         return found
 

@@ -165,9 +165,7 @@ def _elastic(model: LinearModel, options: Options, names: _Names) -> list[Confli
     return [*broken, *_opponents(elastic, found.row_dual, slack, names, columns)] if broken else []
 
 
-def _opponents(
-    model: LinearModel, dual: Floats, slack: Floats, names: _Names, columns: int
-) -> Iterator[Conflict]:
+def _opponents(model: LinearModel, dual: Floats, slack: Floats, names: _Names, columns: int) -> Iterator[Conflict]:
     """Limits and rules with a multiplier; a search over whole numbers leaves none."""
     if not len(dual):
         return

@@ -135,13 +135,20 @@ class Solver:
         self._only_costs = found.status is Status.OPTIMAL
         return found
 
-    def mip(self, gap: float | None = None, time_limit_s: float | None = None, start: Floats | None = None) -> Solution:
-        """Solve with integers, from ``start`` if given."""
+    def mip(
+        self,
+        gap: float | None = None,
+        time_limit_s: float | None = None,
+        start: Floats | None = None,
+        tolerance: float = 0.0,
+    ) -> Solution:
+        """Solve with integers, from ``start`` if given, to a relative ``gap`` or an absolute ``tolerance``."""
         if not self.model.integer[self.kept].any():
             return self.lp(time_limit_s)
         self._integrality(True)
         self._only_costs = False
         self._set("simplex_strategy", DUAL)
+        self._set("mip_abs_gap", max(tolerance, 1e-9))
         if start is not None:
             guess = highspy.HighsSolution()
             guess.col_value = list(start[self.kept])

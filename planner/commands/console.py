@@ -38,13 +38,18 @@ class Console:
         """Every problem on a line of its own, and of several how many there are and in how many files."""
         found = tuple(problems)
         if len(found) == 1:
-            self._say(level, str(replace(found[0], hint="")))
-            return self._say("hint", found[0].hint) if found[0].hint else None
+            self._one(found[0], level)
+            return
         for problem in found[:MOST_LINES]:
             self._say(level, str(problem))
         files = len({problem.file for problem in found})
         more = f", the first {MOST_LINES} shown" if len(found) > MOST_LINES else ""
-        return self._say(level, f"{counted(len(found), 'problem')} in {counted(files, 'file')}{more}")
+        self._say(level, f"{counted(len(found), 'problem')} in {counted(files, 'file')}{more}")
+
+    def _one(self, problem: Problem, level: str) -> None:
+        self._say(level, str(replace(problem, hint="")))
+        if problem.hint:
+            self._say("hint", problem.hint)
 
     def notes(self, notes: Iterable[str], most: int = 5) -> None:
         """What was assumed and should be known: the first few, and how many more."""

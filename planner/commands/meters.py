@@ -1,4 +1,4 @@
-"""Commands about meter exports: ingest."""
+"""Commands about files of others: ingest meter exports, prices."""
 
 from __future__ import annotations
 
@@ -57,6 +57,41 @@ def ingest(
     console.result(f"{text}\n{rows}", {"readings": len(metered.table), "written": str(out or ""), "files": files})
 
 
+def prices(
+    console: Console,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="ENTSO-E XML, or CSV: start, price.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="grid.csv", help="What to write.", show_default=False)],
+    zone: Annotated[str, typer.Option(metavar="Z", help="The zone's id  [as in FILE]", show_default=False)] = "",
+    interval_minutes: Annotated[
+        int | None, typer.Option(metavar="M", help="Repeat longer intervals: 15, 30, 60.", show_default=False)
+    ] = None,
+    timezone: Annotated[str, typer.Option(metavar="Z", help="Of the starts that are written.")] = "UTC",
+) -> None:
+    """Turn published day-ahead prices into grid.csv.
+
+    One price is written for import and for export: change the columns where they differ.
+
+    \b
+    Example: planner prices day_ahead.xml --zone city --interval-minutes 15 -o grid.csv
+    """
+    from planner.export import write_table
+    from planner.prices import read_prices
+    from planner.timegrid import zone as known_zone
+
+    _refuse_out(out, [file])
+    if interval_minutes not in (None, 15, 30, 60):
+        raise refuse("--interval-minutes is 15, 30 or 60")
+    try:
+        known_zone(timezone)
+    except ValueError as error:
+        raise refuse(str(error), "write it as Europe/Stockholm") from None
+    table = read_prices(file, zone, interval_minutes, timezone)
+    write_table(table, out)
+    console.result(f"{len(table):,} prices in {out}", {"prices": len(table), "written": str(out)})
+
+
 def _refuse_out(out: Path | None, paths: Sequence[Path]) -> None:
     """Before anything is read: a name that cannot be written, or an export about to be replaced by its own table."""
     if out is None:
@@ -82,4 +117,4 @@ def _row(report: FileReport) -> tuple[str, ...]:
     return (report.file, report.format or "not recognised", *(f"{number:,}" for number in numbers), words)
 
 
-COMMANDS = {"ingest": ingest}
+COMMANDS = {"ingest": ingest, "prices": prices}

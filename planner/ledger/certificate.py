@@ -29,6 +29,10 @@ FROM_THE_CLEAR = (
 )
 
 
+NOT_DECIDED = ("rounds.csv", "forecast.csv")
+"""Tables that tell how an answer came about and are no part of it."""
+
+
 def certificate(root: Path, cleared: Cleared, case: Any, totals: Mapping[str, int]) -> dict[str, Any]:
     """All fields of the contract: those the clear gave, those that follow from the folder, null for the rest."""
     settings = case.settings
@@ -61,7 +65,8 @@ def _fixed(found: Mapping[str, Any]) -> dict[str, Any]:
 def output_sha256(root: Path) -> str:
     """SHA-256 over the payload tables of a run: every csv and parquet of market/ and buildings/, by path.
 
-    Left out: the case folders (they are input), rounds.csv (how the answer was found), the outbox, and all documents.
+    Left out: the case folders (they are input), rounds.csv and forecast.csv (how the answer was found), the outbox, and
+    all documents.
     """
     digest = hashlib.sha256()
     for path in payload(root):
@@ -76,5 +81,5 @@ def payload(root: Path) -> Iterator[Path]:
     for part in ("market", "buildings"):
         for path in sorted((root / part).rglob("*"), key=lambda path: path.as_posix()):
             inner = path.relative_to(root).parts
-            if path.suffix in (".csv", ".parquet") and "case" not in inner[:-1] and inner[-1] != "rounds.csv":
+            if path.suffix in (".csv", ".parquet") and "case" not in inner[:-1] and inner[-1] not in NOT_DECIDED:
                 yield path

@@ -39,7 +39,7 @@ def sentences(papers: Papers) -> list[str]:
     """What was decided, in plain words."""
     told = papers.certificate
     if told and (papers.has_market or not papers.buildings):
-        return [*_what(papers), *_cost(papers), *_gap(papers)]
+        return [*_what(papers), *_cost(papers), *_gap(papers), *_dark(papers)]
     return [line for building in _buildings(papers) for line in building]
 
 
@@ -88,6 +88,17 @@ def _gap(papers: Papers) -> list[str]:
         return ["It is proven that no plan costs less."]
     first = f"It is proven that no plan costs less than {with_unit(bound, unit)}, so this one is at most"
     return [f"{first} {with_unit(gap, unit)} from the best."]
+
+
+def _dark(papers: Papers) -> list[str]:
+    """What the numbers above leave out."""
+    told = papers.certificate
+    groups, cost = int(told.get("groups_dark") or 0), told.get("dark_cost")
+    if not groups or cost is None:
+        return []
+    who = "One group is dark today and plans" if groups == 1 else f"{groups} groups are dark today and plan"
+    own = "its own costs" if groups == 1 else "their own costs"
+    return [f"{who} alone: {own}, {with_unit(cost, papers.currency)}, are not in these numbers."]
 
 
 def _cost_tiles(papers: Papers) -> list[Tile]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from planner.ledger import Run
+from planner.ledger import Run, read_table
 
 MONEY = ("cost", "savings")
 # Measure -> how several delivery days become one number.
@@ -33,6 +34,7 @@ LABELS = {
     "mean_price_per_mwh": "mean price per MWh",
 }
 NOT_SIGNIFICANT = "not significant"
+OTHERS_DARK = "Not the same groups are dark in every scenario; part of the differences is theirs."
 NOT_DETERMINED = 1e-9
 
 
@@ -57,14 +59,16 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """A row per scenario, all its days together.
 
-        ``cost`` and ``savings`` (against no trade) in currency over the planned horizon, the rest over the delivery
-        days: ``peak_import_kw`` of the city's net import, ``import_kwh``, ``export_kwh``, ``mean_price_per_mwh`` (over
-        zones and intervals), ``gap`` in currency and ``gap_relative`` to the cost.  ``<measure>_change`` is the
-        difference to the first scenario, ``<measure>_note`` says where it is not significant: money, where it is not
-        more than both gaps together; the rest, as a rule of thumb, where the relative change is not more than both
-        relative gaps together.
+        In currency over the planned horizon: ``cost`` (of all buildings, dark ones at the default tariff), ``savings``
+        (of those that trade, against no trade), ``gap``.  Over the delivery days: ``peak_import_kw`` of the city's net
+        import, ``import_kwh``, ``export_kwh``, ``mean_price_per_mwh`` (over zones and intervals), ``groups_dark``.
+        ``gap_relative`` is the gap to the cost.
+
+        ``<measure>_change`` is the difference to the first scenario, ``<measure>_note`` says where it is not
+        significant: money, where it is not more than both gaps together; the rest, as a rule of thumb, where the
+        relative change is not more than both relative gaps together.
         """
-        ways: dict[str, Any] = {**MEASURES, "gap": "sum", "no_trade_cost": "sum"}
+        ways: dict[str, Any] = {**MEASURES, "gap": "sum", "groups_dark": "max"}
         table = self.days.groupby("scenario", sort=False).agg(ways)
         table["gap_relative"] = table["gap"] / table["cost"].abs().clip(lower=NOT_DETERMINED)
         first = table.iloc[0]
@@ -79,7 +83,7 @@ class Comparison:
                 {True: NOT_SIGNIFICANT, False: ""}
             )
             table.loc[table.index[0], f"{measure}_note"] = ""
-        return table.drop(columns="no_trade_cost")
+        return table
 
     def plot(self) -> Any:
         """A figure of price and net import over time, a line per scenario."""
@@ -101,7 +105,10 @@ class Comparison:
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(self._label(measure))}</th>" for measure in MEASURES)
         body = "".join(self._row(str(name)) for name in self.table.index)
-        return f"<table><thead><tr><th>scenario</th>{head}<th>gap</th></tr></thead><tbody>{body}</tbody></table>"
+        table = f"<table><thead><tr><th>scenario</th>{head}<th>gap</th></tr></thead><tbody>{body}</tbody></table>"
+        return table + (
+            f"<p>{OTHERS_DARK}</p>" if self.days.groupby("delivery_date")["dark"].nunique().max() > 1 else ""
+        )
 
     def _label(self, measure: str) -> str:
         return f"{LABELS[measure]}, {self.currency}" if measure in MONEY else LABELS[measure]
@@ -143,29 +150,55 @@ def compare_runs(runs: Mapping[tuple[str, str], Run], folder: Path) -> Compariso
     """Runs by (scenario, delivery date), compared with those of the first scenario."""
     terms = [_terms(run) for run in runs.values()]
     curves = [_curve(name, run, told) for ((name, _), run), told in zip(runs.items(), terms, strict=True)]
-    days = [_day(name, date, run, curve) for ((name, date), run), curve in zip(runs.items(), curves, strict=True)]
+    days = [_day(*key, runs[key], curve, told) for key, curve, told in zip(runs, curves, terms, strict=True)]
     return Comparison(
         folder, str(terms[0].get("currency", "")), pd.DataFrame(days), pd.concat(curves, ignore_index=True)
     )
 
 
-def _day(name: str, date: str, run: Run, curve: pd.DataFrame) -> dict[str, Any]:
+def _day(name: str, date: str, run: Run, curve: pd.DataFrame, terms: Mapping[str, Any]) -> dict[str, Any]:
     """The measures of one run."""
     told, exchange = run.certificate, run.exchange
-    cost, savings = float(told["objective"]), float(told["savings"] or 0.0)
-    bound = told.get("bound")
+    objective, bound = float(told["objective"]), told.get("bound")
+    dark = _dark_cost(run, terms)
+    proven = float("inf") if bound is None else max(0.0, objective - float(bound))
+    # What is dark is planned alone, and proven to the asked gap.
+    gap = proven + float(terms["solver"]["gap_relative"]) * abs(dark)
+    cost, savings = objective + dark, float(told["savings"] or 0.0)
     return {
         "scenario": name,
         "delivery_date": date,
         "cost": cost,
         "savings": savings,
-        "no_trade_cost": cost + savings,
+        "groups_dark": int(told.get("groups_dark") or 0),
+        "dark": _dark(run),
         "peak_import_kw": float(curve["net_import_kw"].max()),
         "import_kwh": float(exchange["import_kwh"].sum()),
         "export_kwh": float(exchange["export_kwh"].sum()),
         "mean_price_per_mwh": float(run.prices["price_per_mwh"].mean()),
-        "gap": float("inf") if bound is None else max(0.0, cost - float(bound)),
+        "gap": gap,
     }
+
+
+def _dark(run: Run) -> str:
+    """The dark groups by name."""
+    groups = read_table(run.folder / "market" / "groups.csv")
+    return ";".join(sorted(groups.loc[groups["dark"].astype(bool), "group"])) if len(groups) else ""
+
+
+def _dark_cost(run: Run, terms: Mapping[str, Any]) -> float:
+    """What dark buildings cost over the horizon: their own costs, and their trade at the default tariff."""
+    tariff, total = terms["default_tariff"], 0.0
+    for building in run.buildings:
+        root = run.folder / "buildings" / building
+        answer = json.loads((root / "answer.json").read_text("utf-8"))
+        if answer["dark"]:
+            parts = [path for path in (root / "position.csv", root / "look_ahead" / "position.csv") if path.exists()]
+            position = pd.concat([read_table(path)["position_kwh"] for path in parts])
+            bought, sold = position.clip(lower=0).sum(), -position.clip(upper=0).sum()
+            paid = bought * tariff["import_per_mwh"] - sold * tariff["export_per_mwh"]
+            total += float(answer["cost"]) + float(paid) / 1000
+    return total
 
 
 def _curve(name: str, run: Run, terms: Mapping[str, Any]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from random_cities import grid, only, random_building
 from planner_models.answer import AnsweringBuilding, Ladder
 from planner_models.linear import LinearModel
 from planner_models.solve import Options, Solver, Status
-from planner_models.words import Battery, Fees, Load, Plant
+from planner_models.words import Fees, Load, Plant
 
 SEEDS = st.integers(0, 10**6)
 
@@ -83,11 +83,12 @@ def test_holding_an_answer_survives_the_direction_binaries() -> None:
 
 
 def test_bounds_that_cross_have_no_answer() -> None:
-    model = model_of(only(Battery("c", 2.0, 1.0, 1.0), 1), 1).model
+    """No column is quietly set to one of two ends that contradict each other."""
+    model = model_of(only(Load("l", (1.0,), 300.0), 1), 1).model
     lower = model.lower.copy()
-    lower[0] = model.upper[0] + 1.0
-    found = Solver(replace(model, lower=lower), EXACT).lp()
-    assert found.status is Status.INFEASIBLE
+    column = model.members("load")[0].columns("unserved")[0, 0]
+    lower[column] = model.upper[column] + 1.0
+    assert Solver(replace(model, lower=lower), EXACT).lp().status is Status.INFEASIBLE
 
 
 def test_a_solver_keeps_to_the_columns_that_the_data_fix() -> None:
