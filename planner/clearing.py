@@ -157,7 +157,10 @@ class _Desk:
     ) -> None:
         self.case, self.city, self.policy, self.clock = case, city, policy, clock
         self.options = Options(
-            gap=case.settings.solver.gap_relative, time_limit_s=max(clock.left(), 1.0), seed=case.settings.solver.seed
+            gap=case.settings.solver.gap_relative,
+            time_limit_s=max(clock.left(), 1.0),
+            seed=case.settings.solver.seed,
+            lp_solver=case.settings.solver.lp_solver,
         )
         self.bright = [g for g in groups if g.kind is not GroupKind.DARK]
         self.dark = [g for g in groups if g.kind is GroupKind.DARK]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -109,7 +110,7 @@ def _of_csv(path: Path, text: str) -> Iterator[Row]:
     if len(cells) < max(len(lines) - 1, 2):
         raise _refused(path.name, "has too few rows, or rows with too few cells", str(len(cells)))
     found = sorted((_instant(start, path.name), _number(price, path.name)) for start, price in cells)
-    steps = [round((b - a).total_seconds() / 60) for (a, _), (b, _) in zip(found, found[1:], strict=False)]
+    steps = [round((b - a).total_seconds() / 60) for (a, _), (b, _) in pairwise(found)]
     if set(steps) - {15, 30, 60}:
         raise _refused(
             path.name, "intervals of 15, 30 or 60 minutes are known", f"{min(steps)} to {max(steps)} minutes"

@@ -92,6 +92,7 @@ class Solver:
     gap_relative: float = _within(1e-3, 0.0, 1.0)
     time_limit_s: float = _within(600.0, above=0.0)
     seed: int = _within(1, 0, 2**31 - 1)
+    lp_solver: str = _one_of("choose", "choose", "simplex", "ipx")
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,18 +40,41 @@ class Desk:
 
     city: City
     lot_wh: int = 1
+    cohorts: bool = False
 
     def __post_init__(self) -> None:
         houses = {b.id: b for b in self.city.buildings}
-        self.groups = [
-            Group(name, GroupKind.BUILDING, (name,), b.zone, tuple(sorted(b.feeders)))
-            for name, b in sorted(houses.items())
-        ]
+        self.groups = self._groups()
         self.market = build_marketplace(self.city)
         self.master = Master(self.market, [(g.zone, g.feeders) for g in self.groups], PRECISE)
         self.gateways = [
-            LocalGateway(g, (houses[g.id],), self.city.grid, self.city.fees, PRECISE, self.lot_wh, commit_gap=1e-6)
+            LocalGateway(
+                g,
+                tuple(houses[b] for b in g.buildings),
+                self.city.grid,
+                self.city.fees,
+                PRECISE,
+                self.lot_wh,
+                commit_gap=1e-6,
+            )
             for g in self.groups
+        ]
+
+    def _groups(self) -> list[Group]:
+        """Every building alone, or all of one place together."""
+        if not self.cohorts:
+            ordered = sorted(self.city.buildings, key=lambda b: b.id)
+            return [Group(b.id, GroupKind.BUILDING, (b.id,), b.zone, tuple(sorted(b.feeders))) for b in ordered]
+        places = sorted({(b.zone, tuple(sorted(b.feeders))) for b in self.city.buildings})
+        return [
+            Group(
+                f"cohort-{i}",
+                GroupKind.COHORT,
+                tuple(b.id for b in self.city.buildings if (b.zone, tuple(sorted(b.feeders))) == (zone, feeders)),
+                zone,
+                feeders,
+            )
+            for i, (zone, feeders) in enumerate(places)
         ]
 
     def outcome(self, answered: Answered) -> Outcome:
@@ -64,8 +87,14 @@ def in_one(city: City, locality: Locality = Locality.NETTING, pricing: str = "fi
     return desk.outcome(clear_in_one(city, desk.master, desk.gateways, PRECISE, locality, pricing, 0.01))
 
 
-def in_rounds(city: City, locality: Locality = Locality.NETTING, max_rounds: int = 15, lot_wh: int = 1) -> Outcome:
-    desk = Desk(city, lot_wh)
+def in_rounds(
+    city: City,
+    locality: Locality = Locality.NETTING,
+    max_rounds: int = 15,
+    lot_wh: int = 1,
+    cohorts: bool = False,
+) -> Outcome:
+    desk = Desk(city, lot_wh, cohorts)
     voices = desk.gateways
     return desk.outcome(
         clear_in_rounds(

@@ -98,6 +98,14 @@ def test_lots_hide_no_more_than_they_say() -> None:
     assert coarse.bound == pytest.approx(fine.bound, abs=0.15 * abs(best))
 
 
+def test_buildings_that_speak_together_are_bounded_like_buildings_that_do_not() -> None:
+    whole = random_city(21, houses=4, n=5)
+    best, found = city_optimum(whole), in_rounds(whole, cohorts=True)
+    assert len(found.cleared.buildings) == 4
+    assert found.bound <= best + 1e-6 <= found.objective + rounding(whole)
+    check_schedule(whole, found)
+
+
 # --- what is implemented -------------------------------------------------------------------------------------------
 
 

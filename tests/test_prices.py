@@ -11,7 +11,8 @@ from planner import cli
 from planner.prices import COLUMNS, read_prices
 from planner.problems import InvalidInput
 
-HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<Publication_MarketDocument xmlns="urn:iec62325.351:tc57wg16:451-3:pu:7:3">'
+XMLNS = "urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:3"
+HEAD = f'<?xml version="1.0" encoding="UTF-8"?>\n<Publication_MarketDocument xmlns="{XMLNS}">'
 SERIES = """<TimeSeries><in_Domain.mRID codingScheme="A01">10Y-EXAMPLE-ZONE</in_Domain.mRID>
 <currency_Unit.name>EUR</currency_Unit.name><price_Measure_Unit.name>MWH</price_Measure_Unit.name>
 <curveType>{curve}</curveType><Period><timeInterval><start>2026-10-24T22:00Z</start><end>2026-10-25T{end}Z</end></timeInterval>

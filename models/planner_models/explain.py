@@ -23,65 +23,44 @@ NOTHING = 1e-6
 DEFINITIONS = {"C4_state", "C8_total", "C9_start", "C12_position", "C12_direction", "C12_loss", "C14_ladder"}
 DEFINITION_WEIGHT = 100.0
 
-ROWS = {
-    "C3_all_produced": "production of {who} that may not be curtailed",
-    "C4_state": "stored energy of {who}",
-    "C5_shared": "charging or discharging, not both, of {who}",
-    "C5_charge": "charging or discharging, not both, of {who}",
-    "C5_discharge": "charging or discharging, not both, of {who}",
+# words of a row by its name, else by its rule; columns and market columns say whose words they share
+WORDS = {
+    "C2": "load to be served by {who}",
+    "C3": "production of {who}",
+    "C4": "power and energy limits of {who}",
+    "C5": "charging or discharging, not both, of {who}",
+    "C6": "stay and charging power of {who}",
     "C6_energy": "energy needed by {who} during its stay",
-    "C6_at_most": "charging power of {who}",
-    "C6_at_least": "least charging power of {who}",
-    "C7_once": "one run of {who} in its window",
-    "C8_minimum": "least use of {who}",
-    "C8_total": "use so far of {who}",
+    "C7": "run of {who} in its window",
+    "C8": "limits of {who}",
     "C8_floor": "cumulative floor of {who}",
     "C8_ceiling": "cumulative ceiling of {who}",
-    "C9_at_most": "output limit of {who}",
-    "C9_at_least": "least output of {who}",
-    "C9_start": "start of {who}",
+    "C9": "output limits of {who}",
     "C9_up_time": "minimum up time of {who}",
     "C9_down_time": "minimum down time of {who}",
-    "C10_net_use": "import and export limits of {who}",
-    "C12_position": "position of {who}",
-    "C12_direction": "direction of flow of {who}",
-    "C12_loss": "losses of {who}",
-    "C12_in": "direction of flow of {who}",
-    "C12_out": "direction of flow of {who}",
-    "C12_one_way": "direction of flow of {who}",
-    "C13_connection": "connection limit of {who}",
+    "C10": "import and export limits of {who}",
+    "C11": "allocation of {who}",
+    "C12": "position and losses of {who}",
+    "C13": "connection limit of {who}",
+    "C14": "balance of zone {who}",
     "C14_ladder": "trade of {who}",
-    "C14_balance": "balance of zone {who}",
-    "C15_feeder": "limit of feeder {who}",
-    "C18_at_most": "acceptance of block {who}",
-    "C18_at_least": "minimum acceptance ratio of block {who}",
+    "C15": "limit of feeder {who}",
+    "C16_imported": "import limit of zone {who}",
+    "C16_exported": "export limit of zone {who}",
+    "C17": "capacity of line {who}",
+    "C18": "acceptance of block {who}",
+    "C18_accepted": "quantity of order row {who}",
+    "C19": "unallocated supply of zone {who}",
 }
 COLUMNS = {
-    "load": ("C2", "load to be served by {who}"),
-    "plant": ("C3", "production of {who}"),
-    "battery": ("C4", "power and energy limits of {who}"),
-    "vehicle": ("C6", "stay and charging power of {who}"),
-    "appliance": ("C7", "window of {who}"),
-    "flexible": ("C8", "limits of {who}"),
-    "generator": ("C9", "output limit of {who}"),
-    "unit.net_use": ("C10", "import and export limits of {who}"),
-    "unit": ("C11", "allocation of {who}"),
-    "building.flow": ("C13", "connection limit of {who}"),
-    "building": ("C12", "position of {who}"),
-    "ladder": ("C14", "trade of {who}"),
-}
+    "load": "C2", "plant": "C3", "battery": "C4", "vehicle": "C6", "appliance": "C7", "flexible": "C8",
+    "generator": "C9", "unit": "C11", "unit.net_use": "C10", "building": "C12", "building.flow": "C13",
+    "ladder": "C14_ladder",
+}  # fmt: skip
 MARKET_COLUMNS = {
-    "imported": ("C16", "import limit of zone {who}"),
-    "exported": ("C16", "export limit of zone {who}"),
-    "supplied": ("C19", "unallocated supply of zone {who}"),
-    "accepted": ("C18", "quantity of order row {who}"),
-    "ratio": ("C18", "acceptance of block {who}"),
-    "taken": ("C18", "acceptance of block {who}"),
-    "forward": ("C17", "capacity of line {who}"),
-    "reverse": ("C17", "capacity of line {who}"),
-    "unserved": ("C14", "balance of zone {who}"),
-    "excess": ("C14", "balance of zone {who}"),
-}
+    "imported": "C16_imported", "exported": "C16_exported", "supplied": "C19", "accepted": "C18_accepted",
+    "ratio": "C18", "taken": "C18", "forward": "C17", "reverse": "C17", "unserved": "C14", "excess": "C14",
+}  # fmt: skip
 LEVELS = ("building", "unit")
 
 
@@ -202,7 +181,7 @@ class _Names:
 
     def row(self, row: int, amount: float) -> Conflict:
         base, place, who = self._row(row)
-        return Conflict(base.split("_")[0], _sentence(ROWS[base], who, place), amount)
+        return _conflict(base, who, place, amount)
 
     def _row(self, row: int) -> tuple[str, str, str]:
         if self.market and row < self.market_rows:
@@ -216,13 +195,11 @@ class _Names:
         if self.market and column < self.market_columns:
             base, place = _split(self.market.column_names[column])
             where, who = ("", place) if base in ("accepted", "ratio", "taken") else _of_market(place)
-            rule, words = MARKET_COLUMNS[base]
-            return Conflict(rule, _sentence(words, who, where), 0.0)
+            return _conflict(MARKET_COLUMNS[base], who, where, 0.0)
         group, member, local = self._find(column - self.market_columns, self.first_columns, rows=False)
         base, place = _split(group.template.column_names[local])
         family = group.template.family.name
-        rule, words = COLUMNS.get(f"{family}.{base}") or COLUMNS[family]
-        return Conflict(rule, _sentence(words, _who(group, member), place), 0.0)
+        return _conflict(COLUMNS.get(f"{family}.{base}", COLUMNS[family]), _who(group, member), place, 0.0)
 
     def _find(self, position: int, starts: Floats, rows: bool) -> tuple[Group, int, int]:
         # groups without rows share their start with the next one: the last of them is meant
@@ -254,8 +231,9 @@ def _who(group: Group, member: int) -> str:
     return " of ".join(reversed(titled))
 
 
-def _sentence(words: str, who: str, place: str) -> str:
+def _conflict(name: str, who: str, place: str, amount: float) -> Conflict:
     """Intervals are numbered from 1 in what users read."""
-    interval = place.rpartition(",")[2]
+    rule, interval = name.split("_")[0], place.rpartition(",")[2]
+    words = WORDS.get(name) or WORDS[rule]
     where = f" in interval {int(interval) + 1}" if interval.isdigit() else ""
-    return words.format(who=who.strip("'")) + where
+    return Conflict(rule, words.format(who=who.strip("'")) + where, amount)

@@ -114,7 +114,7 @@ def _feeders(
     feeders_of = {b.id: b.feeders for b in city.buildings}
     trading = [b for b in cleared.buildings if not b.dark]
     behind = np.array([[f.id in feeders_of.get(b.building, ()) for b in trading] for f in city.feeders], dtype=float)
-    position = np.array([b.position_wh for b in trading], dtype=float).reshape(len(trading), -1)
+    position = np.array([b.position_wh for b in trading], dtype=float).reshape(len(trading), len(cleared.starts))
     if multipliers is None:
         extra = np.array([b.price_nano * PER_NANO - price[b.zone] for b in trading])
         rents = np.linalg.lstsq(behind.T, extra, rcond=None)[0]

@@ -47,6 +47,17 @@ def test_a_building_costs_what_the_reference_says(seed: int) -> None:
     assert ask(home, None, n, fees=fees).cost == pytest.approx(building_optimum(home, grid(n), fees), abs=1e-6)
 
 
+@pytest.mark.parametrize(("n", "minutes"), [(1, 60), (3, 15), (2, 30)])
+def test_any_number_and_length_of_intervals(n: int, minutes: int) -> None:
+    kinds = ("load", "plant", "battery", "flexible", "generator") + (("vehicle", "appliance") if n > 1 else ())
+    for seed in (1, 2):
+        rng = np.random.default_rng(seed)
+        home = random_building(rng, "b", n, kinds=kinds)
+        price = prices(rng, n)
+        expected = building_optimum(home, grid(n, minutes), Fees(), price)
+        assert ask(home, price, minutes=minutes).objective == pytest.approx(expected, abs=1e-6)
+
+
 @given(seed=SEEDS)
 @few
 def test_the_relaxation_is_a_lower_bound_of_the_answer(seed: int) -> None:

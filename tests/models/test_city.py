@@ -14,8 +14,8 @@ from reference_milp import city_optimum, write_city
 
 from planner_models.city import build_city, pieces_of, solve_pieces
 from planner_models.locality import freeze
-from planner_models.solve import Options, Solver
-from planner_models.words import Battery, BlockOrder, Building, City, Fees, Load, Side
+from planner_models.solve import Options, Solution, Solver, Status
+from planner_models.words import Battery, BlockOrder, Building, City, Fees, Load, Plant, Side
 
 SEEDS = st.integers(0, 10**6)
 UNCOUPLED = ("load", "plant")
@@ -98,6 +98,20 @@ def test_one_battery_couples_the_day_and_a_block_its_own_intervals() -> None:
     block = BlockOrder("k", (9, 10), "east", Side.SELL, (1, 2), (1.0, 1.0), 60.0)
     spans = solve_pieces(build_city(replace(whole, blocks=(block,))).model, EXACT)[1]
     assert [(p.first_interval, p.last_interval) for p in spans] == [(1, 1), (2, 3), (4, 4)]
+
+
+def test_a_piece_without_an_answer_leaves_no_bound_that_its_successors_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not solved may earn money: nothing is proven about it."""
+    whole = city((only(Plant("p", (1.0, 2.0, 3.0)), 3),), 3)
+    best = optimum(whole)
+    assert best == pytest.approx(-0.05 * 6)
+
+    def out_of_time(self: Solver) -> Solution:
+        found = self.lp()
+        return replace(found, status=Status.NO_ANSWER, x=np.empty(0), objective=np.inf)
+
+    monkeypatch.setattr(Solver, "mip", out_of_time)
+    assert solve_pieces(build_city(whole).model, EXACT)[0].bound <= best + 1e-9
 
 
 def test_a_single_interval_is_one_piece() -> None:
