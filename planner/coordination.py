@@ -87,7 +87,15 @@ def coordinate(master: Master, gateways: Sequence[Gateway], rules: Rules) -> Agr
     blend = master.blend()
     commitments, dispatch, refrained = talk.commit(blend)
     return Agreement(
-        talk.best, talk.best_bound, blend.value, talk.no_trade(), commitments, dispatch, talk.rounds, refrained, talk.mute
+        talk.best,
+        talk.best_bound,
+        blend.value,
+        talk.no_trade(),
+        commitments,
+        dispatch,
+        talk.rounds,
+        refrained,
+        talk.mute,
     )
 
 
@@ -207,7 +215,9 @@ class _Talk:
             for g in self.speaking:
                 if not made or g not in made or g in self._overstepping():
                     ladder = self._standing(g, margin_kwh)
-                    self._make(made, g, lambda gateway, g=g, ladder=ladder: gateway.commit(weights[g], ladder, tolerance))
+                    self._make(
+                        made, g, lambda gateway, g=g, ladder=ladder: gateway.commit(weights[g], ladder, tolerance)
+                    )
             if not self._overstepping():
                 break
         refrained = self._fall_back(made)

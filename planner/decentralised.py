@@ -68,9 +68,7 @@ def clear_in_rounds(
     )
 
 
-def _bounds(
-    master: Master, gateways: Sequence[LocalGateway], speaking: Sequence[int], y: Floats
-) -> dict[str, float]:
+def _bounds(master: Master, gateways: Sequence[LocalGateway], speaking: Sequence[int], y: Floats) -> dict[str, float]:
     """v_b of every building at its published node price; each stays in its building's folder."""
     proven: dict[str, float] = {}
     for g in speaking:

@@ -107,7 +107,8 @@ class LocalGateway:
         cost = sum(s.cost for s in self.without_trade)
         zero = np.zeros(len(self.grid))
         self.answered[round] = [
-            Answer(zero, s.cost, s.cost, -np.inf, zero, x) for s, x in zip(self.without_trade, self.alone_x, strict=True)
+            Answer(zero, s.cost, s.cost, -np.inf, zero, x)
+            for s, x in zip(self.without_trade, self.alone_x, strict=True)
         ]
         return Reply(round, np.zeros(len(self.grid), dtype=np.int64), _micro(cost), None)
 

@@ -61,9 +61,7 @@ def clear_in_one(
         prices = from_model(whole.market, model, relaxed.x, False, tick, options)
     priced_s = time.perf_counter() - priced_s
     y = multipliers_of(master.market, prices)
-    proven = {
-        g.buildings[0].id: g.bounds_at(master.node_price(y, i))[0] for i, g in enumerate(gateways)
-    }
+    proven = {g.buildings[0].id: g.bounds_at(master.node_price(y, i))[0] for i, g in enumerate(gateways)}
     dual = sum(proven.values()) + master.market_value(y)
     bound = max(solution.bound, dual if locality is not Locality.STRICT else -np.inf)
     return Answered(

@@ -22,7 +22,7 @@ def shuffled(folder, seed: int = 3):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    from conftest import write_case
+    from case_folders import write_case
 
     return planner.read_case(write_case(tmp_path_factory.mktemp("clearing") / "case").path)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, Folder
+from case_folders import ROOT, Folder
 
 from planner import clearing, cli
 from planner.commands.console import Console
@@ -245,6 +245,17 @@ def test_options_win_over_the_case(call: Call) -> None:
     written = Path("run/market/case/case.toml").read_text()
     assert "gap_relative = 0.25" in written
     assert "time_limit_s = 77" in written
+
+
+def test_price_of_locality(call: Call, case_folder: Folder) -> None:
+    said = call("clear", SMALL.with_name("k16-strict"), "-o", "run", "--price-of-locality")
+    assert said.code == 0
+    assert "locality 0.015 to 0.015 EUR" in said.out
+    case_folder.swap("case.toml", 'preset = "lab"', 'preset = "exchange"')
+    refused = call("clear", case_folder.path, "-o", "other", "--price-of-locality")
+    assert refused.code == 2
+    assert "not open to this preset" in refused.err
+    assert here() == ["run"]
 
 
 @pytest.mark.parametrize(

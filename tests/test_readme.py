@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from case_folders import ROOT
 
 from planner import cli
 

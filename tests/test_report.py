@@ -128,6 +128,20 @@ def test_energy_is_that_of_the_run(run: Run) -> None:
     assert sum(q.sum() for q in group_positions(Papers(run.folder)).values()) == pytest.approx(signed.sum())
 
 
+def test_what_loads_did_not_get_is_said(copy: Path, page: str) -> None:
+    """Of the first load of b02, one kWh less is served in one interval than was asked for."""
+    before = read_day(Papers(copy)).cut
+    assert set(before) == {"b01", "b02"}
+    loads = pd.read_csv(copy / "buildings" / "b02" / "case" / "loads.csv")["load"]
+    frame = pd.read_parquet(copy / "buildings" / "b02" / "dispatch.parquet")
+    row = frame.index[frame["asset"].isin(loads) & (frame["energy_kwh"] > 1)][0]
+    frame.loc[row, "energy_kwh"] -= 1
+    frame.to_parquet(copy / "buildings" / "b02" / "dispatch.parquet")
+    after = read_day(Papers(copy)).cut
+    assert after["b02"].sum() == pytest.approx(before["b02"].sum() + 1, abs=1e-6)
+    assert "curtailed or not served: b02" in text_of(page_of(copy)).replace("b01 0.0 kWh, ", "")
+
+
 def test_settlement_is_that_of_the_ledgers_and_sums_to_zero(run: Run) -> None:
     found = read_settlement(Papers(run.folder))
     assert found.ledgers == 1 + len(run.buildings)

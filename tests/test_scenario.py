@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Folder, write_case
+from case_folders import Folder, write_case
 
 from planner.case import Case
 from planner.forecast import forecast

@@ -83,8 +83,10 @@ def write(b: Any, n: int, shape: Shape) -> None:
     b.flow = pyo.Var(b.T, bounds=lambda b, t: (-b.export_kwh[t], b.import_kwh[t]))
     b.C13_connection = pyo.Constraint(
         b.T,
-        rule=lambda b, t: b.flow[t]
-        == b.requested[t] - b.offered[t] - (loss[t] if shape.lossy else 0) + b.allocation_kwh[t] - b.kept[t],
+        rule=lambda b, t: (
+            b.flow[t]
+            == b.requested[t] - b.offered[t] - (loss[t] if shape.lossy else 0) + b.allocation_kwh[t] - b.kept[t]
+        ),
     )
     if shape.lossy:
         _write_losses(b, shape)

@@ -121,7 +121,9 @@ def pieces_of(model: LinearModel) -> list[tuple[Ints, Ints]]:
     column_root[~np.isin(column_root, dated_roots)] = home
     row_root[~np.isin(row_root, dated_roots)] = home
     out = [(np.flatnonzero(column_root == r), np.flatnonzero(row_root == r)) for r in dated_roots]
-    return sorted(out, key=lambda piece: int(np.min(intervals[piece[0]], where=intervals[piece[0]] >= 0, initial=10**9)))
+    return sorted(
+        out, key=lambda piece: int(np.min(intervals[piece[0]], where=intervals[piece[0]] >= 0, initial=10**9))
+    )
 
 
 class _Union:

@@ -163,9 +163,7 @@ class Assembler:
     ) -> dict[str, Flow]:
         names = template.family.ports
         rows = np.arange(ports.shape[0]).reshape(members, len(names), self.n)
-        return {
-            name: Flow(ports[rows[:, p].ravel()], constant[rows[:, p].ravel()]) for p, name in enumerate(names)
-        }
+        return {name: Flow(ports[rows[:, p].ravel()], constant[rows[:, p].ravel()]) for p, name in enumerate(names)}
 
     def collect(self, flows: Iterable[tuple[Flow, Ints]], owners: int) -> Flow:
         """Sum children's flows into their owners; each flow comes with its members' owner numbers."""

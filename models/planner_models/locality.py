@@ -15,8 +15,22 @@ from planner_models.linear import LinearModel
 from planner_models.template import Floats
 
 # family -> variable -> how stage 2 may move it
-MAY_FALL = {("load", "unserved"), ("load", "curtailed"), ("unit", "withheld"), ("vehicle", "shortfall"), ("flexible", "below"), ("appliance", "skipped")}
-MAY_RISE = {("plant", "produced"), ("vehicle", "charge"), ("vehicle", "plugged"), ("appliance", "start"), ("generator", "output"), ("flexible", "used")}
+MAY_FALL = {
+    ("load", "unserved"),
+    ("load", "curtailed"),
+    ("unit", "withheld"),
+    ("vehicle", "shortfall"),
+    ("flexible", "below"),
+    ("appliance", "skipped"),
+}
+MAY_RISE = {
+    ("plant", "produced"),
+    ("vehicle", "charge"),
+    ("vehicle", "plugged"),
+    ("appliance", "start"),
+    ("generator", "output"),
+    ("flexible", "used"),
+}
 STANDS = {("battery", "charge"), ("battery", "discharge"), ("battery", "stored"), ("battery", "fill")}
 
 

@@ -143,9 +143,7 @@ def _orders(m: Any, city: City) -> Any:
     m.cost.set_value(
         m.cost.expr
         + sum(_sign(s) * s.price_per_mwh / 1000 * m.accepted[r] for r, s in steps.items())
-        + sum(
-            _sign(b) * b.price_per_mwh / 1000 * sum(b.quantities_kwh) * m.ratio[name] for name, b in blocks.items()
-        )
+        + sum(_sign(b) * b.price_per_mwh / 1000 * sum(b.quantities_kwh) * m.ratio[name] for name, b in blocks.items())
     )
     offers: dict[tuple[str, int], list[Any]] = {}
     for r, s in steps.items():
@@ -239,7 +237,10 @@ def build_marketplace(city: City) -> MarketModel:
         column_names=tuple(v.local_name for _, _, v in columns),
         balance_rows=balance,
         column_interval=np.array(
-            [key[1] if isinstance(key, tuple) else row_step.get(key, -1) if name == "accepted" else -1 for name, key, _ in columns],
+            [
+                key[1] if isinstance(key, tuple) else row_step.get(key, -1) if name == "accepted" else -1
+                for name, key, _ in columns
+            ],
             dtype=np.int64,
         ),
     )

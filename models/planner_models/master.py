@@ -76,9 +76,7 @@ class Master:
     def blend(self) -> Blend:
         """Solve the restricted master LP."""
         market, columns = self.market, self.columns
-        enter = sparse.csc_matrix(
-            np.stack([self.gathers[c.group] @ c.position_kwh for c in columns], axis=1)
-        )
+        enter = sparse.csc_matrix(np.stack([self.gathers[c.group] @ c.position_kwh for c in columns], axis=1))
         convex = sparse.csc_matrix(
             (np.ones(len(columns)), ([c.group for c in columns], range(len(columns)))),
             shape=(len(self.sites), len(columns)),
@@ -129,7 +127,9 @@ class Master:
         with np.errstate(invalid="ignore"):
             columns = np.where(reduced > 0, market.lower * reduced, np.where(reduced < 0, market.upper * reduced, 0.0))
             rows = np.where(
-                multipliers > 0, market.row_lower * multipliers, np.where(multipliers < 0, market.row_upper * multipliers, 0.0)
+                multipliers > 0,
+                market.row_lower * multipliers,
+                np.where(multipliers < 0, market.row_upper * multipliers, 0.0),
             )
         return float(columns.sum() + rows.sum())
 
@@ -154,9 +154,7 @@ class Master:
         market = self.market
         slack = np.full(len(market.row_lower), feeder_slack_kwh)
         slack[market.balance_rows.ravel()] = 0.0
-        enters = sum(
-            (self.gathers[g] @ q for g, q in enumerate(positions)), np.zeros(len(market.row_lower))
-        )
+        enters = sum((self.gathers[g] @ q for g, q in enumerate(positions)), np.zeros(len(market.row_lower)))
         model = LinearModel(
             matrix=market.own.tocsc(),
             row_lower=market.row_lower - enters - slack,
@@ -221,9 +219,7 @@ class _LevelProblem:
 
     def solve(self, centre: Floats, level: float) -> Floats | None:
         matrix = self._write(level)
-        quadratic = sparse.diags(
-            np.concatenate([np.ones(self.m), np.full(self.width - self.m, 1e-9)]), format="csc"
-        )
+        quadratic = sparse.diags(np.concatenate([np.ones(self.m), np.full(self.width - self.m, 1e-9)]), format="csc")
         linear = np.concatenate([-centre, np.zeros(self.width - self.m)])
         settings = clarabel.DefaultSettings()
         settings.verbose = False
@@ -253,9 +249,7 @@ class _LevelProblem:
             (np.ones(len(columns)), (range(len(columns)), [c.group for c in columns])),
             shape=(len(columns), self.groups),
         )
-        self._at_most(
-            self._place({"y": slopes, "v": owner}, len(columns)), np.array([c.cost for c in columns])
-        )
+        self._at_most(self._place({"y": slopes, "v": owner}, len(columns)), np.array([c.cost for c in columns]))
 
     def _market_side(self) -> None:
         market = self.master.market
@@ -310,5 +304,3 @@ def market_positions(master: Master, positions: list[Floats], zone: str) -> Floa
     """Sum of the positions of the groups of one zone, kWh."""
     inside = [q for q, (z, _) in zip(positions, master.sites, strict=True) if z == zone]
     return np.sum(inside, axis=0) if inside else np.zeros(master.market.n)
-
-

@@ -141,7 +141,11 @@ def price_range(face: Face, rows: Ints, options: Options) -> PriceRange:
 def _middle(low: Floats, high: Floats) -> Floats:
     """Midpoints; an end that is open is replaced by the other."""
     low_set, high_set = np.isfinite(low), np.isfinite(high)
-    return np.where(low_set & high_set, (np.where(low_set, low, 0) + np.where(high_set, high, 0)) / 2, np.where(low_set, low, np.where(high_set, high, 0.0)))
+    return np.where(
+        low_set & high_set,
+        (np.where(low_set, low, 0) + np.where(high_set, high, 0)) / 2,
+        np.where(low_set, low, np.where(high_set, high, 0.0)),
+    )
 
 
 class _FaceSolver:

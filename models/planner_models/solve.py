@@ -161,7 +161,9 @@ class Solver:
         integers = np.flatnonzero(self.model.integer[self.kept]).astype(np.int32)
         kind = highspy.HighsVarType.kInteger if wanted else highspy.HighsVarType.kContinuous
         if len(integers):
-            self.highs.changeColsIntegrality(len(integers), integers, np.full(len(integers), kind.value, dtype=np.uint8))
+            self.highs.changeColsIntegrality(
+                len(integers), integers, np.full(len(integers), kind.value, dtype=np.uint8)
+            )
         self._relaxed = not wanted
 
     def _run(self, gap: float, time_limit_s: float | None) -> Solution:

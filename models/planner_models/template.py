@@ -190,11 +190,11 @@ class _Draft:
         model.objective = pyo.Objective(expr=block.cost + sum(block.port_value.values()))
         self.model = model
         self._name_columns(block)
-        self.rows = [c for c in model.component_data_objects(pyo.Constraint) if c.parent_component().local_name != "port_row"]
+        self.rows = [
+            c for c in model.component_data_objects(pyo.Constraint) if c.parent_component().local_name != "port_row"
+        ]
         self.row_position = {id(c): i for i, c in enumerate(self.rows)}
-        self.port_position = {
-            id(block.port_row[p, t]): p * n + t for p in range(len(family.ports)) for t in range(n)
-        }
+        self.port_position = {id(block.port_row[p, t]): p * n + t for p in range(len(family.ports)) for t in range(n)}
         self.patterns: dict[str, tuple[Ints, Ints]] = {}
 
     @property

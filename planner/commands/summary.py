@@ -49,6 +49,7 @@ def of_run(run: Run, report: Path) -> str:
         "cost": f"{_money(told['objective'])} {currency}",
         "savings": f"{_money(told['savings'])} {currency} against no trade",
         "gap": f"{told['gap_relative']:.3%}: no plan can cost less than {_money(told['bound'])} {currency}",
+        **_locality(told, currency),
         "price": _prices(known, currency),
         "groups": f"{told['groups_released']} released, {told['groups_dark']} dark{_silent(told)}",
         "audit": _audited(known),
@@ -78,6 +79,12 @@ def _prices(known: dict[str, Any], currency: str) -> str:
         return unset or "none"
     span = f"{price['lowest']:,.2f} to {price['highest']:,.2f} {currency}/MWh, mean {price['mean']:,.2f}"
     return f"{span}; {unset}" if unset else span
+
+
+def _locality(told: dict[str, Any], currency: str) -> dict[str, str]:
+    """What it costs that every building nets within itself first, if that was asked for."""
+    span = told.get("price_of_locality")
+    return {"locality": f"{_money(span[0])} to {_money(span[1])} {currency} more than without walls"} if span else {}
 
 
 def _silent(told: dict[str, Any]) -> str:

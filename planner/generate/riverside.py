@@ -43,7 +43,7 @@ MIX = Mix(
     cover_spread=0.4,
 )
 TRANSFORMER, BEHIND_TRANSFORMER = "t01", ("b03", "b04")
-TRANSFORMER_MARGIN = 0.98
+TRANSFORMER_MARGIN = 1.04
 
 
 def write(folder: Path) -> Path:

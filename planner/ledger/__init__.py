@@ -45,13 +45,14 @@ def write_run(
     privacy: Mapping[str, Any] | None = None,
     groups: Iterable[Any] = (),
     offers: pd.DataFrame | None = None,
+    extra: Mapping[str, str | bytes] | None = None,
     force: bool = False,
 ) -> Path:
     """Write the whole run folder and give its path.
 
     ``envelopes`` holds each group's signed envelopes as sent, ``groups`` the release groups (id, kind, feeders) where
-    known, ``offers`` rows for market/offers.csv beside electricity's.  Raises InvalidInput if ``out`` is taken;
-    ``force`` replaces a run, and only a run.
+    known, ``offers`` rows for market/offers.csv beside electricity's, ``extra`` further files by name.  Raises
+    InvalidInput if ``out`` is taken; ``force`` replaces a run, and only a run.
     """
     partial = open_partial(out, force=force)
     clock = Clock(cleared.starts, case.settings.timezone)
@@ -65,6 +66,8 @@ def write_run(
     _write_outbox(partial / "outbox", envelopes or {})
     write_json(partial / "privacy.json", privacy or {})
     write_json(partial / "certificate.json", certificate(partial, cleared, case, settled.totals))
+    for name, content in sorted((extra or {}).items()):
+        add_file(partial, name, content)
     return publish(partial, out, force=force)
 
 

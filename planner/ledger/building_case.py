@@ -138,8 +138,8 @@ def _building_allocations(
     units = sorted(building.units, key=lambda unit: unit.unit)
     known = [unit for unit in units if unit.unit in own and unit.allocation_wh.any()]
     rows = {building.building: allocated_wh(building)} | {unit.unit: unit.allocation_wh for unit in known}
-    virtual = [unit for name, unit in reserves.items() if name not in own]
-    reserves |= {building.building: unit for unit in virtual}
+    for virtual in [unit for name, unit in reserves.items() if name not in own]:
+        reserves[building.building] = virtual
     reserve = [np.array(reserves[name].reserve_per_mwh) if name in reserves else 0.0 for name in rows]
     return allocation_rows(rows, cleared, reserve)
 

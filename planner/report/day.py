@@ -13,9 +13,10 @@ from planner.report.papers import Papers
 
 Floats = npt.NDArray[np.float64]
 
+LOADS = "loads"
 # Table of a building's case, column of the id, words for people; in this order on the page.
 KINDS = (
-    ("loads", "load", "loads"),
+    ("loads", "load", LOADS),
     ("flexible", "load", "heat pumps and other flexible loads"),
     ("vehicles", "vehicle", "vehicles"),
     ("appliances", "appliance", "appliances"),
@@ -33,7 +34,7 @@ class Day:
     """kWh per interval of the delivery day (n).
 
     ``drawn`` and ``made`` by kind of asset, both positive; ``internal`` is traded inside buildings, ``needed`` is
-    what units requested beyond their allocation, ``lost`` is losses.
+    what units requested beyond their allocation; ``cut`` is what loads asked for and did not get, by building.
     """
 
     n: int
@@ -42,6 +43,7 @@ class Day:
     internal: Floats = field(default_factory=lambda: np.zeros(0))
     needed: Floats = field(default_factory=lambda: np.zeros(0))
     position: dict[str, Floats] = field(default_factory=dict)
+    cut: dict[str, Floats] = field(default_factory=dict)
 
     def consumption(self) -> Floats:
         """What all assets but stores draw."""
@@ -65,23 +67,38 @@ def read_day(papers: Papers) -> Day:
     day = Day(n, internal=np.zeros(n), needed=np.zeros(n))
     for building in papers.buildings:
         root = f"buildings/{building}"
-        _add_dispatch(day, papers, root)
+        served = _add_dispatch(day, papers, root)
+        asked = _asked(papers, root)
+        if asked is not None:
+            day.cut[building] = np.maximum(asked - served, 0.0)
         day.internal += _by_interval(papers.table(f"{root}/trades.csv"), "energy_kwh", n)
         day.needed += _by_interval(papers.table(f"{root}/units.csv"), "requested_kwh", n)
         day.position[building] = _by_interval(papers.table(f"{root}/position.csv"), "position_kwh", n)
     return day
 
 
-def _add_dispatch(day: Day, papers: Papers, root: str) -> None:
+def _add_dispatch(day: Day, papers: Papers, root: str) -> Floats:
+    """Sort a building's dispatch by kind; what its loads were served."""
     frame = papers.table(f"{root}/dispatch.parquet")
     if frame.empty:
-        return
+        return np.zeros(day.n)
     kind = frame["asset"].map(dict(_kinds(papers, root))).fillna(OTHER)
     summed = frame.assign(kind=kind, draw=frame["energy_kwh"].clip(lower=0), make=-frame["energy_kwh"].clip(upper=0))
     for name, rows in summed.groupby("kind", sort=True):
         for parts, column in ((day.drawn, "draw"), (day.made, "make")):
             if rows[column].any():
                 parts[str(name)] = parts.get(str(name), np.zeros(day.n)) + _by_interval(rows, column, day.n)
+    return _by_interval(summed[summed["kind"] == LOADS], "draw", day.n)
+
+
+def _asked(papers: Papers, root: str) -> Floats | None:
+    """What a building's loads ask for, from the profiles of its case; None where these are not here."""
+    loads, profiles = papers.table(f"{root}/case/loads.csv"), papers.table(f"{root}/case/profiles.csv")
+    if loads.empty or "start" not in profiles or not set(loads["profile"]) <= set(profiles.columns):
+        return None
+    by_start = profiles.set_index("start")[list(loads["profile"])].sum(axis=1) * papers.minutes / 60
+    starts = pd.to_datetime(list(papers.starts), utc=True)
+    return by_start.reindex(starts).to_numpy(dtype=float) if by_start.index.is_unique else None
 
 
 def _kinds(papers: Papers, root: str) -> Iterator[tuple[str, str]]:

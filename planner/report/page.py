@@ -12,12 +12,14 @@ import numpy as np
 from planner.audit.rules import RULES
 from planner.report import figures, headline, words
 from planner.report.charts import Chart, Floats
-from planner.report.day import KINDS, OTHER, Day, group_positions, read_day
+from planner.report.day import KINDS, LOADS, OTHER, Day, group_positions, read_day
 from planner.report.disclosure import read_released
 from planner.report.money import read_settlement
 from planner.report.papers import Papers
 
 MOST_ROWS = 60
+MOST_NAMED = 5
+NOTHING_KWH = 0.05
 SIDES = ("buildings", "exchange", "supply", "orders", "network")
 FACTS = (
     ("status", "status"),
@@ -69,6 +71,7 @@ def content(papers: Papers) -> dict[str, Any]:
         "charts": _charts(papers, day, traded, signed, what),
         "prices": _prices(papers),
         "energy": _energy(day),
+        "cut": _cut(day),
         "outside": _outside(papers),
         "what": what,
         "positions": _positions(signed, papers),
@@ -138,6 +141,19 @@ def _energy(day: Day) -> list[tuple[str, float, float]]:
     kinds = dict.fromkeys([*(words for _, _, words in KINDS), OTHER])
     total = lambda parts, kind: float(parts[kind].sum()) if kind in parts else 0.0  # noqa: E731
     return [(k, total(day.drawn, k), total(day.made, k)) for k in kinds if k in day.drawn or k in day.made]
+
+
+def _cut(day: Day) -> str:
+    """Who did not get what he asked for, in words; empty where everybody did."""
+    by_building = {name: float(np.nansum(kwh)) for name, kwh in day.cut.items()}
+    total = sum(by_building.values())
+    if total < NOTHING_KWH:
+        return ""
+    asked = total + float(day.drawn.get(LOADS, np.zeros(1)).sum())
+    most = sorted(by_building, key=lambda name: (-by_building[name], name))[:MOST_NAMED]
+    names = ", ".join(f"{name} {words.energy(by_building[name])}" for name in most if by_building[name] >= NOTHING_KWH)
+    more = " and others" if sum(kwh >= NOTHING_KWH for kwh in by_building.values()) > MOST_NAMED else ""
+    return f"{words.energy(total)} of {words.energy(asked)} asked for by loads were curtailed or not served: {names}{more}."
 
 
 def _outside(papers: Papers) -> list[dict[str, Any]]:

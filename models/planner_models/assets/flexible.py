@@ -44,9 +44,7 @@ def write(b: Any, n: int, shape: Shape) -> None:
         deviation += sum(b.below[t] for t in b.T)
     if shape.has_floor or shape.has_ceiling:
         b.total = pyo.Var(b.T, within=pyo.NonNegativeReals)
-        b.C8_total = pyo.Constraint(
-            b.T, rule=lambda b, t: b.total[t] == (b.total[t - 1] if t else 0) + b.used[t]
-        )
+        b.C8_total = pyo.Constraint(b.T, rule=lambda b, t: b.total[t] == (b.total[t - 1] if t else 0) + b.used[t])
     if shape.has_floor:
         b.behind = pyo.Var(b.T, within=pyo.NonNegativeReals)
         b.C8_floor = pyo.Constraint(b.T, rule=lambda b, t: b.total[t] + b.behind[t] >= b.floor_kwh[t])

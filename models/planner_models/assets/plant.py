@@ -29,9 +29,7 @@ def write(b: Any, n: int, firm: bool) -> None:
     b.cost = sum(-b.support * b.produced[t] for t in b.T)
     if firm:
         b.spilled = pyo.Var(b.T, within=pyo.NonNegativeReals)
-        b.C3_all_produced = pyo.Constraint(
-            b.T, rule=lambda b, t: b.produced[t] + b.spilled[t] == b.available_kwh[t]
-        )
+        b.C3_all_produced = pyo.Constraint(b.T, rule=lambda b, t: b.produced[t] + b.spilled[t] == b.available_kwh[t])
         b.cost += sum(b.spill_cost * b.spilled[t] for t in b.T)
 
 

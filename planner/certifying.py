@@ -1,0 +1,64 @@
+"""What a clear says of itself: how good the answer provably is, and what it took (contract 4)."""
+
+from __future__ import annotations
+
+import platform
+import resource
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from planner.answered import Answered
+from planner.case import Case
+from planner.cleared import Cleared
+from planner.closing import market_cost
+from planner.desk import Clock
+from planner.settlement.opportunity import lost_opportunity
+from planner_models.words import City
+
+
+def certify(case: Case, city: City, cleared: Cleared, answered: Answered, clock: Clock) -> dict[str, Any]:
+    """What was decided and how good it provably is (contract 4)."""
+    trading = [b for b in cleared.buildings if not b.dark]
+    objective = sum(b.cost for b in trading) + market_cost(cleared, city)
+    bound = min(answered.bound, objective)
+    savings = answered.no_trade - objective
+    absolute = objective - bound
+    return {
+        "status": answered.status,
+        "mode": case.settings.solver.mode,
+        "information": answered.information,
+        "answer_from": answered.answer_from,
+        "objective": objective,
+        "bound": bound,
+        "gap_absolute": absolute,
+        "gap_relative": absolute / max(abs(objective), 1e-9),
+        "savings": savings,
+        "gap_of_savings": absolute / savings if savings > 0 else None,
+        "dark_cost": sum(b.cost for b in cleared.buildings if b.dark),
+        "pricing": case.settings.market.pricing,
+        "converged": answered.prices.converged,
+        "rounds": len({r["round"] for r in answered.rounds}),
+        "pieces": list(answered.pieces) or [_one_piece(cleared, answered, absolute, objective)],
+        "lost_opportunity_cost": lost_opportunity(
+            cleared, city, case.orders, {f.id: answered.prices.feeder[i] for i, f in enumerate(city.feeders)}
+        ),
+        "silent": list(answered.refrained),
+        "wall_s": round(clock.spent(), 3),
+        "build_s": round(answered.build_s, 3),
+        "solver_s": round(answered.solver_s, 3),
+        "closed_form_s": 0.0,
+        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "seed": case.settings.solver.seed,
+        "versions": _versions(),
+    }
+
+
+def _one_piece(cleared: Cleared, answered: Answered, absolute: float, objective: float) -> Mapping[str, Any]:
+    gap = absolute / max(abs(objective), 1e-9)
+    return {"first_interval": 1, "last_interval": len(cleared.starts), "status": answered.status, "gap": gap}
+
+
+def _versions() -> dict[str, str]:
+    names = ("allotment", "pyomo", "highspy", "pandas", "numpy", "clarabel", "cryptography")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -1,0 +1,176 @@
+"""Models, gateways and voices of one clear, and the mode that answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from planner.answered import Answered
+from planner.case import Case
+from planner.cleared import Cleared
+from planner.closing import close, market_cost
+from planner.decentralised import clear_in_rounds
+from planner.gateway import Gateway, LocalGateway
+from planner.groups import Group, GroupKind, enrolments
+from planner.monolith import clear_in_one
+from planner.schedule import Schedule, read_schedules
+from planner.security.gate import Gate
+from planner.security.policy import STAMP, Policy
+from planner.voice import Exchange, SpeakingGateway
+from planner_models.answer import AnsweringBuilding, Ladder
+from planner_models.marketplace import build_marketplace
+from planner_models.master import Master
+from planner_models.solve import Options
+from planner_models.words import City, Fees, Locality
+
+LOT_WH = 100
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Seconds of one clear: ``began`` on the performance counter, ``limit_s`` allowed in all."""
+
+    began: float
+    limit_s: float
+
+    def left(self) -> float:
+        return self.limit_s - (time.perf_counter() - self.began)
+
+    def spent(self) -> float:
+        return time.perf_counter() - self.began
+
+
+class Desk:
+    """Models and gateways of one clear."""
+
+    def __init__(self, case: Case, city: City, policy: Policy, groups: Sequence[Group], clock: Clock) -> None:
+        self.case, self.city, self.policy, self.clock = case, city, policy, clock
+        self.options = Options(
+            gap=case.settings.solver.gap_relative,
+            time_limit_s=max(clock.left(), 1.0),
+            seed=case.settings.solver.seed,
+            lp_solver=case.settings.solver.lp_solver,
+        )
+        self.bright = [g for g in groups if g.kind is not GroupKind.DARK]
+        self.dark = [g for g in groups if g.kind is GroupKind.DARK]
+        lit = {b for g in self.bright for b in g.buildings}
+        self.market_city = replace(city, buildings=tuple(b for b in city.buildings if b.id in lit))
+        self.market = build_marketplace(self.market_city)
+        self.master = Master(self.market, [(g.zone, g.feeders) for g in self.bright], self.options)
+        houses = {b.id: b for b in city.buildings}
+        fast = replace(self.options, gap=self.options.gap / 4)
+        self.gateways = [
+            LocalGateway(
+                g,
+                tuple(houses[b] for b in g.buildings),
+                city.grid,
+                city.fees,
+                fast,
+                LOT_WH if policy.gated else 1,
+                commit_gap=fast.gap,
+                commit_time_s=max(1.0, clock.left() / (4 * max(1, len(lit)))),
+            )
+            for g in self.bright
+        ]
+        self.exchange: Exchange | None = None
+        self.voices: list[Gateway] = list(self.gateways)
+        if policy.gated:
+            self._give_voices()
+
+    def _give_voices(self) -> None:
+        """Whoever leaves its building passes the gate, is signed and sealed."""
+        clear_id = f"{self.case.settings.delivery_date}.{self.case.sha256[:16]}"
+        self.exchange = Exchange(self.policy, clear_id, len(self.city.grid), [g.id for g in self.bright])
+        enrolled = enrolments(self.city, self.bright)
+        gate = Gate(self.policy, self.case.settings.synthetic)
+        self.voices = [SpeakingGateway(g, enrolled[g.group.id], gate, self.exchange) for g in self.gateways]
+
+    @property
+    def envelopes(self) -> dict[str, list[bytes]]:
+        return {} if self.exchange is None else self.exchange.sent
+
+    @property
+    def roster_file(self) -> dict[str, bytes]:
+        """Who could have spoken, with their public keys: what an auditor verifies the outbox against."""
+        return {} if self.exchange is None else {"market/roster.json": self.exchange.roster.to_bytes()}
+
+    def privacy(self, mute: Mapping[str, str]) -> dict[str, Any]:
+        """What left the buildings, and under which rules: privacy.json."""
+        groups = []
+        for gateway, voice in zip(self.gateways, self.voices, strict=True):
+            row: dict[str, Any] = {
+                "group": gateway.group.id,
+                "kind": str(gateway.group.kind),
+                "buildings": len(gateway.group.buildings),
+                "envelopes": len(self.envelopes.get(gateway.group.id, ())),
+            }
+            if isinstance(voice, SpeakingGateway):
+                row |= {"occupants": len(voice.enrolment.occupants), "held_back": voice.held_back, **voice.worst}
+            if gateway.group.id in mute:
+                row["silent_because"] = mute[gateway.group.id]
+            groups.append(row)
+        groups += [{"group": g.id, "kind": "dark", "buildings": len(g.buildings), "envelopes": 0} for g in self.dark]
+        stamp = None if self.policy.gated else STAMP
+        return {"policy": self.policy.name, "policy_sha256": self.policy.sha256, "stamp": stamp, "groups": groups}
+
+    def price_of_locality(self, cleared: Cleared) -> list[float]:
+        """[low, high] of cost without fees less the cost of a clear without walls and fees (formulation 2.2)."""
+        fees = self.city.fees
+        q = np.array([b.position_wh for b in cleared.buildings if not b.dark])
+        paid = fees.market_buy_per_mwh * np.maximum(q, 0).sum() + fees.market_sell_per_mwh * np.maximum(-q, 0).sum()
+        cost = sum(b.cost for b in cleared.buildings if not b.dark) + market_cost(cleared, self.city) - paid / 1e6
+        joint = self.case.with_(allocation={"locality": "joint"})
+        clock = Clock(time.perf_counter(), self.clock.limit_s)
+        city = replace(self.city, fees=Fees())
+        desk = Desk(joint, city, self.policy, [*self.bright, *self.dark], clock)
+        answered = desk.answer()
+        tariff = self.case.settings.default_tariff
+        free = close(city, desk.market, answered, desk.bright, {}, {}, (tariff.import_per_mwh, tariff.export_per_mwh))
+        best = sum(b.cost for b in free.buildings) + market_cost(free, city)
+        return [cost - best, cost - min(answered.bound, best)]
+
+    def answer(self) -> Answered:
+        settings = self.case.settings
+        locality = Locality(settings.allocation.locality)
+        tick = settings.market.price_tick_per_mwh
+        if settings.solver.mode == "monolith" or not self.gateways:
+            return clear_in_one(
+                self.market_city, self.master, self.gateways, self.options, locality, settings.market.pricing, tick
+            )
+        return clear_in_rounds(
+            self.master,
+            self.gateways,
+            self.voices,
+            settings.solver.gap_relative,
+            settings.privacy.max_rounds,
+            locality,
+            tick,
+            self.clock.left,
+            self.policy.gated,
+        )
+
+    def dark_schedules(self, mute: Mapping[str, str]) -> dict[str, Schedule]:
+        """Buildings that may not speak: default tariff, or no trade where a feeder above them is limited."""
+        city, tariff = self.city, self.case.settings.default_tariff
+        n = len(city.grid)
+        limited = {f.id for f in city.feeders}
+        out = {}
+        silent = {b for g in self.bright if g.id in mute for b in g.buildings}
+        silent |= {b for g in self.dark for b in g.buildings}
+        for house in city.buildings:
+            if house.id not in silent:
+                continue
+            model = AnsweringBuilding(house, city.grid, Fees(), self.options)
+            bound = limited & set(house.feeders)
+            ladder = (
+                Ladder.closed(n)
+                if bound
+                else Ladder.tariff(np.full(n, tariff.import_per_mwh), np.full(n, tariff.export_per_mwh))
+            )
+            x = model.mip(ladder, self.options.gap, 60.0).x
+            out[house.id] = read_schedules(model.model, x, [house], city.grid, Fees())[0]
+        return out
