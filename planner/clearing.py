@@ -70,7 +70,7 @@ def clear(
     desk = Desk(case, city, policy, groups, clock)
     answered = desk.answer()
     dark = desk.dark_schedules(answered.mute)
-    groups = [replace(g, kind=GroupKind.DARK) if g.id in answered.mute else g for g in groups]
+    groups = tuple(replace(g, kind=GroupKind.DARK) if g.id in answered.mute else g for g in groups)
     tariff = case.settings.default_tariff
     default_tariff = (tariff.import_per_mwh, tariff.export_per_mwh)
     cleared = close(city, desk.market, answered, groups, dark, _contract_prices(case, city), default_tariff)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from planner.gateway import MICRO, Commitment, Gateway, Reply, SilentGroupError
+from planner.ladders import slice_ladder, within
 from planner.quantise import Floats
-from planner_models.answer import STEPS, Ladder
-from planner_models.master import Blend, Column, Master, market_positions, supply_curve
+from planner_models.answer import Ladder
+from planner_models.master import Blend, Column, Master, market_positions
 from planner_models.solve import Solution, SolveError
 
 SLICE_ROUNDS = 3
@@ -24,8 +26,6 @@ MARGINS_KWH = (0.02, 0.2, 2.0)
 HAIR_KWH = 1e-9
 DISPATCH_S = 60.0
 DISPATCH_GAP = 1e-6
-_VAST_KWH = 1e9
-_FORBIDDING_PER_MWH = 1e5
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class _Talk:
         self.master, self.gateways, self.rules = master, gateways, rules
         self.rounds: list[Round] = []
         self.best_bound, self.best = -np.inf, np.zeros(len(master.market.row_lower))
-        self.positions = [np.zeros(master.market.n) for _ in gateways]
+        self.positions: list[Floats] = [np.zeros(master.market.n) for _ in gateways]
         self.mute: dict[str, str] = {}
 
     @property
@@ -123,8 +123,9 @@ class _Talk:
         """The group takes no further part: nothing requested, nothing offered, at nobody's cost."""
         self.mute[self.gateways[g].group.id] = refused.reason
         self.positions[g] = np.zeros(self.master.market.n)
+        nothing: Floats = np.zeros(self.master.market.n)
         kept = [c for c in self.master.columns if c.group != g]
-        self.master.columns[:] = [*kept, Column(g, self.positions[g], 0.0, 0)]
+        self.master.columns[:] = [*kept, Column(g, nothing, 0.0, 0)]
         self.best_bound = -np.inf
 
     def _hear(self, ask: Callable[[int, Gateway], Reply]) -> dict[int, Reply]:
@@ -213,11 +214,9 @@ class _Talk:
         made: dict[int, Commitment] = {}
         for margin_kwh in MARGINS_KWH:
             for g in self.speaking:
-                if not made or g not in made or g in self._overstepping():
+                if g not in made or g in self._overstepping():
                     ladder = self._standing(g, margin_kwh)
-                    self._make(
-                        made, g, lambda gateway, g=g, ladder=ladder: gateway.commit(weights[g], ladder, tolerance)
-                    )
+                    self._made(made, g, partial(self.gateways[g].commit, weights[g], ladder, tolerance))
             if not self._overstepping():
                 break
         refrained = self._fall_back(made)
@@ -226,9 +225,10 @@ class _Talk:
             raise SolveError(f"re-dispatch: {found.status.value}")
         return [made[g] for g in sorted(made) if g in self.speaking], found, refrained
 
-    def _make(self, made: dict[int, Commitment], g: int, ask: Callable[[Gateway], Commitment]) -> None:
+    def _made(self, made: dict[int, Commitment], g: int, commit: Callable[[], Commitment]) -> None:
+        """Take a commitment, or the silence of a group whose gate refuses it."""
         try:
-            made[g] = ask(self.gateways[g])
+            made[g] = commit()
             self.positions[g] = made[g].position_wh / 1000
         except SilentGroupError as refused:
             self._silence(g, refused)
@@ -242,7 +242,7 @@ class _Talk:
                 raise SolveError("without any trade a feeder limit is broken: allocations exceed it")
             g = max(loud, key=lambda g: (float(np.abs(self.positions[g]).max()), -g))
             refrained.append(self.gateways[g].group.id)
-            self._make(made, g, lambda gateway: gateway.refrain())
+            self._made(made, g, self.gateways[g].refrain)
         return refrained
 
     def _weights(self, blend: Blend) -> list[dict[int, float]]:
@@ -253,7 +253,7 @@ class _Talk:
                 weights[column.group][column.round] = weight
         for g, own in enumerate(weights):
             known = {c.round: c.position_kwh for c in self.master.columns if c.group == g}
-            self.positions[g] = np.sum([w * known[k] for k, w in own.items()], axis=0)
+            self.positions[g] = np.asarray(np.sum([w * known[k] for k, w in own.items()], axis=0))
         return weights
 
     def _overstepping(self) -> set[int]:
@@ -276,47 +276,3 @@ class _Talk:
         surcharge = node - self.master.zone_price(self.best, zone)
         down, up = self.master.room(self.positions, g)
         return within(replace(ladder, price=ladder.price + surcharge), down - margin_kwh, up - margin_kwh)
-
-
-def slice_ladder(master: Master, zone: str, current: Floats, own: Floats, share: float) -> Ladder:
-    """The zone's steps around its current net position, scaled by ``share`` and moved to the group's own.
-
-    ``current`` and ``own`` in kWh per interval.  Steps are sorted by price interval by interval; where a step
-    ends, all cheaper sellers deliver and all dearer buyers are served.
-    """
-    steps = supply_curve(master.market, zone)[: STEPS - 2]
-    price = np.stack([p for p, _, _ in steps])
-    quantity = np.stack([q for _, q, _ in steps])
-    sells = np.stack([np.full(len(own), s) for _, _, s in steps])
-    order = np.argsort(price, axis=0, kind="stable")
-    price, quantity, sells = (np.take_along_axis(a, order, axis=0) for a in (price, quantity, sells))
-    quantity = np.minimum(quantity, _VAST_KWH)
-    offered = np.cumsum(np.where(sells, quantity, 0), axis=0)
-    wanted = np.where(sells, 0, quantity)
-    still = wanted.sum(axis=0) - np.cumsum(wanted, axis=0)
-    ends = offered - still
-    begins = np.vstack([-wanted.sum(axis=0)[None, :], ends[:-1]])
-    begins, ends = (_seen((edge - current) * share, share) for edge in (begins, ends))
-    return Ladder(own, price, begins, ends)
-
-
-def within(ladder: Ladder, down: Floats, up: Floats) -> Ladder:
-    """Beyond the room that the feeders leave (kWh, down and up; negative: already outside), no order pays enough."""
-    if not (np.isfinite(down).any() or np.isfinite(up).any()):
-        return ladder
-    middle = (up - down) / 2
-    low, high = np.where(-down > up, middle, -down)[None, :], np.where(-down > up, middle, up)[None, :]
-    beyond = np.full_like(low, np.inf)
-    begins, ends = np.clip(ladder.begins, low, high), np.clip(ladder.ends, low, high)
-    return Ladder(
-        ladder.base,
-        np.vstack([np.full_like(low, -_FORBIDDING_PER_MWH), ladder.price, np.full_like(low, _FORBIDDING_PER_MWH)]),
-        np.vstack([-beyond, begins, high]),
-        np.vstack([low, ends, beyond]),
-    )
-
-
-def _seen(edges: Floats, share: float) -> Floats:
-    """Edges in kWh, infinite where they are only a stand-in for unlimited."""
-    far = _VAST_KWH * share / 2
-    return np.where(edges > far, np.inf, np.where(edges < -far, -np.inf, edges))

@@ -43,7 +43,9 @@ def clear_in_rounds(
     agreed = coordinate(master, voices, rules)
     speaking = [g for g, gateway in enumerate(gateways) if gateway.group.id not in agreed.mute]
     closeness = (agreed.value - agreed.bound) / max(1.0, abs(agreed.value))
-    low, high = master.multiplier_range(agreed.bound)
+    low = high = agreed.multipliers
+    if np.isfinite(agreed.bound):
+        low, high = master.multiplier_range(agreed.bound)
     prices = from_multipliers(master.market, agreed.multipliers, low, high, tick, converged=closeness <= gap)
     y = multipliers_of(master.market, prices)
     proven = _bounds(master, gateways, speaking, y)

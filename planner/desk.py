@@ -17,11 +17,11 @@ from planner.decentralised import clear_in_rounds
 from planner.gateway import Gateway, LocalGateway
 from planner.groups import Group, GroupKind, enrolments
 from planner.monolith import clear_in_one
-from planner.schedule import Schedule, read_schedules
+from planner.schedule import Schedule
 from planner.security.gate import Gate
 from planner.security.policy import STAMP, Policy
 from planner.voice import Exchange, SpeakingGateway
-from planner_models.answer import AnsweringBuilding, Ladder
+from planner_models.answer import Ladder
 from planner_models.marketplace import build_marketplace
 from planner_models.master import Master
 from planner_models.solve import Options
@@ -164,13 +164,13 @@ class Desk:
         for house in city.buildings:
             if house.id not in silent:
                 continue
-            model = AnsweringBuilding(house, city.grid, Fees(), self.options)
             bound = limited & set(house.feeders)
             ladder = (
                 Ladder.closed(n)
                 if bound
                 else Ladder.tariff(np.full(n, tariff.import_per_mwh), np.full(n, tariff.export_per_mwh))
             )
-            x = model.mip(ladder, self.options.gap, 60.0).x
-            out[house.id] = read_schedules(model.model, x, [house], city.grid, Fees())[0]
+            itself = Group(house.id, GroupKind.DARK, (house.id,), house.zone, house.feeders)
+            gateway = LocalGateway(itself, (house,), city.grid, Fees(), self.options, lot_wh=1)
+            out[house.id] = gateway.face(ladder)
         return out

@@ -58,7 +58,8 @@ class SilentGroupError(Exception):
 class Gateway(Protocol):
     """What the marketplace may ask a group.  Prices in currency per MWh, positions in kWh, all per interval."""
 
-    group: Group
+    @property
+    def group(self) -> Group: ...
 
     def alone(self, round: int) -> Reply: ...
 
@@ -145,6 +146,11 @@ class LocalGateway:
             moved += schedule.position_wh / 1000 - target
             self.schedules.append(schedule)
         return self.stand()
+
+    def face(self, ladder: Ladder) -> Schedule:
+        """The schedule of a single building on a ladder of its own, such as the default tariff."""
+        (model,) = self.models
+        return self._whole(model, ladder, self.commit_gap)
 
     def refrain(self) -> Commitment:
         """Fall back on no trade."""

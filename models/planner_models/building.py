@@ -7,7 +7,7 @@ them up into the one number per interval that leaves it (C12) within its connect
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -169,8 +169,8 @@ def stamp_buildings(
 
 
 def _by_shape(assets: Iterable[tuple[Any, int, Asset]], exclusive: bool) -> list[Any]:
-    groups: dict[Hashable, list[Any]] = defaultdict(list)
-    kinds: dict[Hashable, Any] = {}
+    groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    kinds: dict[tuple[str, str], Any] = {}
     for entry in assets:
         asset = entry[2]
         kind = KINDS[type(asset)]

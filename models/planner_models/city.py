@@ -104,7 +104,7 @@ def link(market: MarketModel, city: City, stamped: Stamped) -> Links:
 
 def pieces_of(model: LinearModel) -> list[tuple[Ints, Ints]]:
     """Sets of intervals that share no row, as (columns, rows) of each; one set where all is coupled."""
-    rows, columns = model.matrix.shape
+    rows = model.matrix.shape[0]
     graph = sparse.bmat([[None, model.matrix], [model.matrix.T, None]], format="csr")
     _, label = connected_components(graph, directed=False)
     part = label[rows:]
@@ -148,7 +148,7 @@ def solve_pieces(model: LinearModel, options: Options) -> tuple[Solution, tuple[
     x = np.zeros(model.matrix.shape[1])
     objective = bound = 0.0
     worst = Status.OPTIMAL
-    pieces = []
+    pieces: list[Piece] = []
     for columns, rows in parts:
         left = options.time_limit_s - (time.perf_counter() - began)
         share = model if len(parts) == 1 else submodel(model, columns, rows)

@@ -5,6 +5,8 @@ It is what a solver starts from, so that a time limit always leaves an answer.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from planner_models.assets.battery import needs_fill
@@ -16,7 +18,9 @@ from planner_models.words import Asset, Battery, Building, Flexible, IntervalGri
 def idle_point(model: LinearModel, building: Building, grid: IntervalGrid) -> Floats:
     """Values of all columns of a single building's model with q = 0 and no use at all."""
     x = np.zeros(len(model.cost))
-    things = {(building.id, u.id, a.id, getattr(a, "stay", 0)): a for u in building.units for a in u.assets}
+    things: dict[Hashable, Asset] = {
+        (building.id, u.id, a.id, getattr(a, "stay", 0)): a for u in building.units for a in u.assets
+    }
     for group in model.groups:
         name = group.template.family.name
         if name in AT_UPPER:

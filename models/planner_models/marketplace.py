@@ -188,7 +188,10 @@ def build_marketplace(city: City) -> MarketModel:
         for key, data in var.items()
     ]
     own_at = {id(data): i for i, (_, _, data) in enumerate(columns)}
-    rows, row_at, lower, upper = [], {}, [], []
+    rows: list[Any] = []
+    row_at: dict[int, int] = {}
+    lower: list[float] = []
+    upper: list[float] = []
     place = np.zeros(len(form.rows), dtype=np.int64)
     first = np.zeros(len(form.rows), dtype=bool)
     for i, (row, rhs) in enumerate(zip(form.rows, form.rhs, strict=True)):

@@ -62,7 +62,7 @@ class Master:
 
     def room(self, positions: list[Floats], group: int) -> tuple[Floats, Floats]:
         """How far the group may move down and up (kWh) before a feeder above it is full, the others standing."""
-        zone, feeders = self.sites[group]
+        feeders = self.sites[group][1]
         down, up = np.full(self.market.n, np.inf), np.full(self.market.n, np.inf)
         for feeder in self.market.city.feeders:
             if feeder.id not in feeders:

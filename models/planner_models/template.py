@@ -7,8 +7,9 @@ batteries are then one gather per array instead of a thousand Pyomo blocks.
 
 How a template learns which parameter an entry depends on, without reading Pyomo's expressions: the block is
 compiled with all parameters 1 and all 2 (base and coefficients: never 0, where rows would vanish), and with
-each parameter a number of its own (the ratio names it).  A fourth compile at arbitrary values checks the result, so a family whose
-entry depends on two parameters, or not affinely, is refused when it is written, not when it is wrong.
+each parameter a number of its own (the ratio names it).  A fourth compile at arbitrary values checks the
+result, so a family whose entry depends on two parameters, or not affinely, is refused when it is written, not
+when it is wrong.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ class _Draft:
         model = pyo.ConcreteModel()
         model.b = block = pyo.Block()
         block.T = pyo.RangeSet(0, n - 1)
-        lengths = {name: n for name in family.vectors} | family.lengths(n, shape)
+        lengths = dict.fromkeys(family.vectors, n) | family.lengths(n, shape)
         self.parameter_slices: dict[str, slice] = {}
         self.settable: list[Any] = []
         for name in family.scalars:

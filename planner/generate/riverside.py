@@ -108,7 +108,7 @@ def _metered_plants(solar: pd.DataFrame, metered: Metered) -> pd.DataFrame:
 
 
 def _with_transformer(nodes: pd.DataFrame, plan: Plan, fleet: Fleet, clock: Clock) -> pd.DataFrame:
-    """Put some buildings behind a transformer that carries their expected use and a fifth more."""
+    """Put some buildings behind a transformer just above their expected use: what wants to run at once does not fit."""
     behind = nodes["node"].isin(BEHIND_TRANSFORMER)
     expected = plan.per_building(fleet.base_kwh + fleet.extra_kwh)[np.isin(plan.buildings, BEHIND_TRANSFORMER)]
     into = round(TRANSFORMER_MARGIN * float(expected.sum(axis=0).max()) / clock.hours, 1)

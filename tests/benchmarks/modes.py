@@ -79,7 +79,8 @@ def _run(case: Path, solver: dict[str, str], asked: argparse.Namespace) -> dict[
 
 def _table(asked: argparse.Namespace, found: dict[str, dict[str, float]]) -> None:
     print(
-        f"{asked.units} units, {asked.interval_minutes}-minute day, asked gap {asked.gap:g}, limit {asked.time_limit:g} s"
+        f"{asked.units} units, {asked.interval_minutes}-minute day, "
+        f"asked gap {asked.gap:g}, limit {asked.time_limit:g} s"
     )
     print(f"{'':30}{'wall s':>9}{'HiGHS s':>9}{'not HiGHS':>11}{'objective':>12}{'gap':>9}{'of savings':>12}{'MB':>7}")
     for name, row in found.items():

@@ -17,7 +17,7 @@ from planner_models.solve import Solver
 from planner_models.words import Appliance, Battery, Building, City, Unit
 
 SEEDS = st.integers(0, 10**6)
-few = settings(max_examples=4, derandomize=True, deadline=None)
+few = settings(max_examples=3, derandomize=True, deadline=None)
 
 
 @given(seed=SEEDS)
@@ -156,7 +156,7 @@ def without_lines_losses(whole: City) -> City:
     [with_battery, easier_skips, wider_connections, wider_feeder, wider_windows, lower_fees, without_lines_losses],
 )
 @given(seed=SEEDS)
-@settings(max_examples=3, derandomize=True, deadline=None)
+@settings(max_examples=2, derandomize=True, deadline=None)
 def test_an_option_more_never_costs_more(option: Any, seed: int) -> None:
     whole = random_city(seed)
     assert optimum(option(whole)) <= optimum(whole) + 1e-6

@@ -28,7 +28,7 @@ def write(b: Any, n: int, length: int) -> None:
     b.C7_once = pyo.Constraint(expr=sum(b.start[t] for t in b.T) + b.skipped == 1)
 
     def draw(b: Any, t: int) -> Any:
-        return sum(b.profile_kwh[k] * b.start[t - k] for k in range(length) if 0 <= t - k)
+        return sum(b.profile_kwh[k] * b.start[t - k] for k in range(length) if t - k >= 0)
 
     b.draw = pyo.Expression(b.T, rule=draw)
     b.cost = b.skip_cost * b.skipped
