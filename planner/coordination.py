@@ -30,13 +30,17 @@ DISPATCH_GAP = 1e-6
 
 @dataclass(frozen=True)
 class Rules:
-    """When to stop: relative gap asked, rounds allowed, lot of an answer in Wh, seconds left (None: no limit)."""
+    """When to stop: relative gap asked, rounds allowed, lot of an answer in Wh, seconds left.
+
+    ``summed_bound`` gives the sum of all groups' bounds of a round (micro-currency) where enough of them spoke for it
+    to be said; None where every gateway says its own.
+    """
 
     gap: float
     max_rounds: int
     lot_wh: int
     seconds_left: Callable[[], float]
-    sum_bounds: bool
+    summed_bound: Callable[[int], int | None] | None
     strict: bool = False
 
 
@@ -168,12 +172,18 @@ class _Talk:
         self._take("price", prices, replies, bound)
 
     def _proven(self, multipliers: Floats, prices: dict[int, Floats], replies: dict[int, Reply]) -> float:
-        """L(y).  Where bounds may not be summed, each is read off the answer, less what rounding to lots hides;
-        a repeated answer was not given at this price and proves nothing."""
+        """L(y), from the groups' bounds or their sum.
+
+        Where not even the sum may be said, each bound is read off the answer, less what rounding to lots hides; a
+        repeated answer was not given at this price and proves nothing.
+        """
         lot = self.rules.lot_wh / 1000
         total = self.master.market_value(multipliers)
+        summed = self.rules.summed_bound(self.number) if self.rules.summed_bound else None
+        if summed is not None:
+            return total + summed / MICRO
         for g, reply in replies.items():
-            if self.rules.sum_bounds and reply.bound_micro is not None:
+            if reply.bound_micro is not None:
                 total += reply.bound_micro / MICRO
             elif reply.repeated:
                 return -np.inf
@@ -185,8 +195,9 @@ class _Talk:
     def _take(self, kind: str, prices: dict[int, Floats], replies: dict[int, Reply], bound: float) -> None:
         lot = self.rules.lot_wh / 1000
         for g, reply in replies.items():
-            self.positions[g] = reply.lots * lot
-            self.master.columns.append(Column(g, reply.lots * lot, reply.cost_micro / MICRO, reply.round))
+            position = np.asarray(reply.lots * lot, dtype=float)
+            self.positions[g] = position
+            self.master.columns.append(Column(g, position, reply.cost_micro / MICRO, reply.round))
         self.rounds.append(Round(self.number, kind, prices, replies, bound, np.nan))
 
     def next_multipliers(self, blend: Blend) -> Floats:

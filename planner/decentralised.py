@@ -16,8 +16,6 @@ from planner.quantise import Floats
 from planner_models.master import Master
 from planner_models.words import Locality
 
-BOUNDS_NEEDED = 5
-
 
 def clear_in_rounds(
     master: Master,
@@ -28,7 +26,7 @@ def clear_in_rounds(
     locality: Locality,
     tick: float,
     seconds_left: Callable[[], float],
-    gated: bool,
+    summed_bound: Callable[[int], int | None] | None,
 ) -> Answered:
     """Rounds, commitments, dispatch; then one more question, at the published prices, for the identity."""
     began = time.perf_counter()
@@ -37,7 +35,7 @@ def clear_in_rounds(
         max_rounds=max_rounds,
         lot_wh=gateways[0].lot_wh if gateways else 1,
         seconds_left=seconds_left,
-        sum_bounds=not gated or len(gateways) >= BOUNDS_NEEDED,
+        summed_bound=summed_bound,
         strict=locality is Locality.STRICT,
     )
     agreed = coordinate(master, voices, rules)

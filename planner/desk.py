@@ -150,7 +150,7 @@ class Desk:
             locality,
             tick,
             self.clock.left,
-            self.policy.gated,
+            None if self.exchange is None else self.exchange.summed_bound,
         )
 
     def dark_schedules(self, mute: Mapping[str, str]) -> dict[str, Schedule]:

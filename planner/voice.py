@@ -32,6 +32,7 @@ MARKET = "marketplace"
 LIFE_S = 36 * 3600
 PATIENCE = 3
 """A group whose first three answers beyond no trade are refused is silent for the day."""
+BOUNDS_NEEDED = 5
 
 
 @dataclass
@@ -55,6 +56,16 @@ class Exchange:
         self.reader = Reader(self.market, self.roster, release_types(self.intervals), self.clear_id)
         self.store = ReplayStore(None)
         self.sent: dict[str, list[bytes]] = {}
+        self._bounds: dict[int, list[int]] = {}
+
+    def add_bound(self, round: int, bound_micro: int) -> None:
+        """A group's share in the sum of bounds of a round; the masked sum of a later version takes this place."""
+        self._bounds.setdefault(round, []).append(bound_micro)
+
+    def summed_bound(self, round: int) -> int | None:
+        """The sum over at least five groups, else nothing (formulation 3, disclosure)."""
+        bounds = self._bounds.get(round, [])
+        return sum(bounds) if len(bounds) >= BOUNDS_NEEDED else None
 
     def carry(self, release: Release, group: str) -> Opened:
         """Seal, deliver, verify, open, and remember: one envelope from a gateway to the marketplace."""
@@ -120,11 +131,17 @@ class SpeakingGateway:
             if self.last is None or (self.last.round == 0 and self.held_back >= PATIENCE):
                 raise SilentGroupError(self.group.id, opened.reason)
             self.inner.repeat(reply.round, self.last.round)
-            return Reply(reply.round, self.last.lots, self.last.cost_micro, reply.bound_micro, repeated=True)
+            self._add_bound(reply)
+            return Reply(reply.round, self.last.lots, self.last.cost_micro, None, repeated=True)
         body = opened.body
         lots = np.array(body["lots"], dtype=np.int64)
-        self.last = Reply(int(body["round"]), lots, int(body["cost"]), reply.bound_micro)
+        self._add_bound(reply)
+        self.last = Reply(int(body["round"]), lots, int(body["cost"]), None)
         return self.last
+
+    def _add_bound(self, reply: Reply) -> None:
+        if reply.bound_micro is not None:
+            self.exchange.add_bound(reply.round, reply.bound_micro)
 
     def _release(self, kind: str, fields: dict, delta_wh: Ints) -> Opened | Refusal:
         changed = None if self.last_delta is None else self.enrolment.changed(self.last_delta, delta_wh)

@@ -89,7 +89,7 @@ def forecast(console: Console, case: CasePath, out: TableOut = None, date: Date 
         raise refuse("has no metered load or plant", "meters.csv names the meters", case.name)
     console.notes(found.notes)
     error = found.errors["wape"].median()
-    console.note(f"{counted(len(parts), 'series')[:-1]}; median error on held-back days {error:.0%} of the energy")
+    console.note(f"{len(parts):,} series; median error on held-back days {error:.0%} of the energy")
     _table(console, pd.concat(parts, ignore_index=True).round({"energy_kwh": 6}), out)
 
 
