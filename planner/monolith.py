@@ -14,11 +14,12 @@ from planner.gateway import LocalGateway, solver_seconds
 from planner.publication import block_claims, from_model, multipliers_of
 from planner.schedule import Schedule, read_schedules
 from planner_models.city import CityModel, Piece, build_city, solve_pieces
+from planner_models.explain import Infeasible, InfeasibleError, conflicting_rules
 from planner_models.linear import LinearModel
 from planner_models.locality import freeze
 from planner_models.master import Master
 from planner_models.pricing import Claim
-from planner_models.solve import Options, Solution, SolveError, Solver
+from planner_models.solve import Options, Solution, SolveError, Solver, Status
 from planner_models.words import City, Locality
 
 
@@ -93,6 +94,8 @@ def _solve(
         model = freeze(model, whole.market_columns, [(m.model, x) for g in gateways for m, x in g.alone_answers()])
     build_s = time.perf_counter() - began
     solution, pieces = solve_pieces(model, options)
+    if solution.status is Status.INFEASIBLE:
+        raise InfeasibleError(Infeasible("the city", conflicting_rules(model, options, whole.market)))
     return _Found(whole, model, solution, pieces, build_s)
 
 

@@ -200,6 +200,13 @@ def test_clear_writes_a_run_and_sums_it_up(call: Call) -> None:
     assert said.err == ""
 
 
+def test_clear_of_an_order_book(call: Call) -> None:
+    said = call("clear", SMALL.with_name("k19a"), "-o", "run")
+    assert said.code == 0
+    assert "96 intervals, 8 orders\n" in said.out
+    assert "groups" not in said.out
+
+
 def test_clear_as_json(call: Call) -> None:
     told = json.loads(call("clear", SMALL, "-o", "run", "--json").out)
     assert told["certificate"]["objective"] == pytest.approx(0.005)

@@ -20,6 +20,7 @@ from planner_models.words import (
     City,
     Feeder,
     Fees,
+    Flexible,
     Generator,
     Load,
     Locality,
@@ -236,6 +237,34 @@ def test_a_full_battery_burns_nothing_for_money(clear: object) -> None:
     assert net_of(found, "c").tolist() == [0.0]
     assert found.objective == pytest.approx(0.0, abs=1e-6)
     assert found.bound <= 1e-9
+
+
+@pytest.mark.parametrize("clear", [in_one, in_rounds])
+@pytest.mark.parametrize("running", [True, False])
+def test_a_generator_that_ran_before_pays_no_start(clear: object, running: bool) -> None:
+    """2 kWh sold at 90 and made at 50, twice; a start costs 0.1 where it is one."""
+    chp = Generator("g", 2.0, 1.0, 50.0, 0.1, initially_on=running)
+    whole = city((only(chp, 2),), 2, exchanges=(exchange(2, 100, 90),))
+    found = clear(whole)  # type: ignore[operator]
+    assert found.objective == pytest.approx(-0.16 + (0 if running else 0.1), abs=1e-6)
+
+
+@pytest.mark.parametrize("clear", [in_one, in_rounds])
+def test_what_assets_cost_is_counted_again_from_whole_wh(clear: object) -> None:
+    """One hour, everything forced by prices: 3 bought at 100, or made, cut, charged and left, each at its own cost."""
+    assets = (
+        Load("l", (2.0,), 90.0, 0.5, 60.0),  # 1 kWh cut at 0.06, 1 unserved at 0.09
+        Plant("p", (1.0,), support_per_mwh=20.0),  # sold at 95, and 0.02 of support
+        Battery("c", 1.0, 1.0, 1.0, initial_kwh=1.0, wear_per_mwh=10.0),  # sold, 0.01 of wear
+        Vehicle("v", 0, 1, 2.0, 1.0, shortfall_cost_per_mwh=900.0),  # 1 bought, 1 short at 0.9
+        Appliance("a", 0, 0, (1.0,), 0.04),  # skipped
+        Flexible("f", (0.5,), (1.0,), None, None, 70.0),  # 0.5 below its least, 0.035
+    )
+    whole = city((house("b", unit("u", assets, 1, 2.0, 97.0)),), 1, exchanges=(exchange(1, 100, 95),))
+    found = clear(whole)  # type: ignore[operator]
+    # 1 charged, 1 made, 1 discharged, 2 allotted: 1 of it used or sold is worth 95 outside, 97 where it is kept
+    own = 0.06 + 0.09 - 0.02 + 0.01 + 0.9 + 0.04 + 0.035
+    assert found.objective == pytest.approx(own - 0.095 - 2 * 0.097, abs=1e-6)
 
 
 @pytest.mark.parametrize("clear", [in_one, in_rounds])

@@ -13,10 +13,11 @@ import numpy as np
 import pyomo.environ as pyo
 
 from planner_models.building import Stamped, stamp_buildings
+from planner_models.explain import Infeasible, InfeasibleError, conflicting_rules
 from planner_models.idle import idle_point
 from planner_models.linear import Assembler, LinearModel
 from planner_models.locality import freeze
-from planner_models.solve import Options, Solution, SolveError, Solver
+from planner_models.solve import Options, Solution, SolveError, Solver, Status
 from planner_models.template import Family, Floats
 from planner_models.words import Building, Fees, IntervalGrid
 
@@ -174,9 +175,18 @@ class AnsweringBuilding:
         self._faced = np.empty(0)
 
     def _must(self, found: Solution) -> Solution:
+        if found.status is Status.INFEASIBLE:
+            raise InfeasibleError(Infeasible(f"building {self.building.id}", conflicting_rules(self._as_faced())))
         if not found.has_answer:
             raise SolveError(f"building {self.building.id}: {found.status.value}")
         return found
+
+    def _as_faced(self) -> LinearModel:
+        """The model with the ladder that stands before it."""
+        lower, upper = self.model.lower.copy(), self.model.upper.copy()
+        lower[self.steps], upper[self.steps] = self._faced[:STEPS], self._faced[STEPS : 2 * STEPS]
+        lower[self.base] = upper[self.base] = self._faced[-1]
+        return replace(self.model, lower=lower, upper=upper)
 
     def _face(self, ladder: Ladder) -> None:
         """Put the ladder before the building; where only prices changed, only prices are sent."""

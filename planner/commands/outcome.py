@@ -18,6 +18,7 @@ class Exit(IntEnum):
     DONE = 0
     NOT_CLEAN = 1
     INVALID = 2
+    INFEASIBLE = 3
     WIDE_GAP = 4
     BUG = 70
     INTERRUPTED = 130
@@ -40,6 +41,10 @@ def ending(console: Console, command: Callable[[], int | None]) -> int:
         console.error(f"{error.filename or 'this machine'}: {error.strerror or error}")
         return Exit.INVALID
     except Exception as bug:
+        if (refusal := getattr(bug, "refusal", None)) is not None:  # by its attribute: its class loads the models
+            for line in str(refusal).splitlines():
+                console.error(line)
+            return Exit.INFEASIBLE
         if console.debug:
             traceback.print_exc()
         console.error(

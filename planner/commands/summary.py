@@ -44,20 +44,30 @@ def of_run(run: Run, report: Path) -> str:
     told, known = run.certificate, facts(run)
     currency = _currency(run)
     rows = {
-        "day": f"{told['delivery_date']}, {counted(told['intervals'], 'interval')}, "
-        f"{counted(told['units'], 'unit')} in {counted(told['buildings'], 'building')}",
+        "day": f"{told['delivery_date']}, {counted(told['intervals'], 'interval')}, {_size(run)}",
         "cost": f"{_money(told['objective'])} {currency}",
         "savings": f"{_money(told['savings'])} {currency} against no trade",
         "gap": f"{told['gap_relative']:.3%}: no plan can cost less than {_money(told['bound'])} {currency}",
         **_locality(told, currency),
         "price": _prices(known, currency),
-        "groups": f"{told['groups_released']} released, {told['groups_dark']} dark{_silent(told)}",
+        **(
+            {"groups": f"{told['groups_released']} released, {told['groups_dark']} dark{_silent(told)}"}
+            if told["units"]
+            else {}
+        ),
         "audit": _audited(known),
         "time": f"{told['wall_s']:.1f} s, {counted(told['rounds'], 'round')}, {told['mode']}",
         "run": str(run.folder),
         "report": str(report),
     }
     return "\n".join(f"{label:8} {value}" for label, value in rows.items())
+
+
+def _size(run: Run) -> str:
+    told = run.certificate
+    if not told["units"]:
+        return counted(run.acceptances["order_id"].nunique(), "order")
+    return f"{counted(told['units'], 'unit')} in {counted(told['buildings'], 'building')}"
 
 
 def _currency(run: Run) -> str:

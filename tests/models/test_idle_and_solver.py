@@ -10,6 +10,7 @@ from asking import EXACT, ask, model_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_cities import grid, only, random_building
+from scipy import sparse
 
 from planner_models.answer import AnsweringBuilding, Ladder
 from planner_models.linear import LinearModel
@@ -80,6 +81,27 @@ def test_holding_an_answer_survives_the_direction_binaries() -> None:
     model.make_exclusive()
     # the load that was served from the roof is not given up for a price of 900
     assert model.mip(Ladder.flat(np.array([900.0])), 0.0, 60.0).position_kwh == pytest.approx([0.0])
+
+
+def test_a_bound_is_what_was_proven_not_what_was_found() -> None:
+    """An early stop leaves a gap: the bound stays below the exact optimum, the answer above it."""
+    rng = np.random.default_rng(5)
+    worth, weight = rng.integers(20, 90, 40).astype(float), rng.integers(10, 60, (3, 40)).astype(float)
+    knapsack = LinearModel(
+        matrix=sparse.csc_matrix(weight),
+        row_lower=np.full(3, -np.inf),
+        row_upper=weight.sum(axis=1) / 3,
+        cost=-worth,
+        lower=np.zeros(40),
+        upper=np.ones(40),
+        integer=np.ones(40, dtype=bool),
+        groups=(),
+        column_interval=np.full(40, -1),
+    )
+    early, exact = Solver(knapsack, EXACT).mip(gap=0.3), Solver(knapsack, EXACT).mip(gap=0.0)
+    assert exact.bound == pytest.approx(exact.objective, abs=1e-6)
+    assert early.bound <= exact.objective + 1e-6 <= early.objective + 2e-6
+    assert early.bound < early.objective - 1e-3
 
 
 def test_bounds_that_cross_have_no_answer() -> None:
