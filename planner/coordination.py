@@ -22,7 +22,7 @@ from planner_models.solve import Solution, SolveError
 SLICE_ROUNDS = 3
 LEVEL = 0.5
 AWAY_PER_MWH = 50.0
-MARGINS_KWH = (0.02, 0.2, 2.0)
+MARGINS_KWH = (0.02, 0.1, 0.5)
 HAIR_KWH = 1e-9
 DISPATCH_S = 60.0
 DISPATCH_GAP = 1e-6
@@ -230,6 +230,7 @@ class _Talk:
                     self._made(made, g, partial(self.gateways[g].commit, weights[g], ladder, tolerance))
             if not self._overstepping():
                 break
+            tolerance = 0.0
         refrained = self._fall_back(made)
         found = self.master.dispatch(self.positions, DISPATCH_S, DISPATCH_GAP)
         if not found.has_answer:

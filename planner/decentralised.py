@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,24 +41,24 @@ def clear_in_rounds(
     )
     agreed = coordinate(master, voices, rules)
     speaking = [g for g, gateway in enumerate(gateways) if gateway.group.id not in agreed.mute]
-    closeness = (agreed.value - agreed.bound) / max(1.0, abs(agreed.value))
     low = high = agreed.multipliers
     if np.isfinite(agreed.bound):
         low, high = master.multiplier_range(agreed.bound)
-    prices = from_multipliers(master.market, agreed.multipliers, low, high, tick, converged=closeness <= gap)
+    prices = from_multipliers(master.market, agreed.multipliers, low, high, tick)
     y = multipliers_of(master.market, prices)
     proven = _bounds(master, gateways, speaking, y)
     at_published = sum(proven.values()) + master.market_value(y)
     bound = at_published if agreed.mute else max(agreed.bound, at_published)
+    closeness = (agreed.value - bound) / max(1.0, abs(agreed.value))
     return Answered(
         schedules={s.building.id: s for g in speaking for s in gateways[g].schedules},
         without_trade={s.building.id: s for g in gateways for s in g.without_trade},
         market_x=agreed.dispatch.x,
-        prices=prices,
+        prices=replace(prices, converged=closeness <= gap),
         bound=bound,
         no_trade=agreed.no_trade,
         proven=proven,
-        status="optimal" if closeness <= gap else "stopped",
+        status="answered",
         answer_from="rounds",
         information="aggregates",
         rounds=tuple(_log(master, agreed, gateways)),

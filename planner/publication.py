@@ -94,9 +94,7 @@ def _feeder_signs(market: MarketModel, feeders: Ints) -> Floats:
     return np.array([market.socket[feeders[f, t], (zones + f) * n + t] for f, t in places])
 
 
-def from_multipliers(
-    market: MarketModel, multipliers: Floats, low: Floats, high: Floats, tick: float, converged: bool
-) -> Prices:
+def from_multipliers(market: MarketModel, multipliers: Floats, low: Floats, high: Floats, tick: float) -> Prices:
     """Prices of the rounds: the best multipliers, and the range in which the answers promise as much."""
     rows = market.balance_rows.ravel()
     zones, signs = market.balance_rows.shape, socket_signs(market)
@@ -108,7 +106,7 @@ def from_multipliers(
     lower, upper = open_domain(market)
     range_low = np.clip(np.minimum(ends.min(axis=0).reshape(zones), point), lower, upper)
     range_high = np.clip(np.maximum(ends.max(axis=0).reshape(zones), point), lower, upper)
-    return _published(market, point, range_low, range_high, surcharge, tick, converged)
+    return _published(market, point, range_low, range_high, surcharge, tick, sound=False)
 
 
 def open_domain(market: MarketModel) -> tuple[Floats, Floats]:

@@ -203,7 +203,7 @@ def test_clear_writes_a_run_and_sums_it_up(call: Call) -> None:
 def test_clear_of_an_order_book(call: Call) -> None:
     said = call("clear", SMALL.with_name("k19a"), "-o", "run")
     assert said.code == 0
-    assert "96 intervals, 8 orders\n" in said.out
+    assert "96 intervals, 2 orders\n" in said.out
     assert "groups" not in said.out
 
 
