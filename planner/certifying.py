@@ -24,22 +24,24 @@ def certify(case: Case, city: City, cleared: Cleared, answered: Answered, clock:
     bound = min(answered.bound, objective)
     savings = answered.no_trade - objective
     absolute = objective - bound
+    gap = absolute / max(abs(objective), 1e-9)
+    status = _status(answered.status, gap, case.settings.solver.gap_relative)
     return {
-        "status": _status(answered.status, absolute / max(abs(objective), 1e-9), case.settings.solver.gap_relative),
+        "status": status,
         "mode": case.settings.solver.mode,
         "information": answered.information,
         "answer_from": answered.answer_from,
         "objective": objective,
         "bound": bound,
         "gap_absolute": absolute,
-        "gap_relative": absolute / max(abs(objective), 1e-9),
+        "gap_relative": gap,
         "savings": savings,
         "gap_of_savings": absolute / savings if savings > 0 else None,
         "dark_cost": sum(b.cost for b in cleared.buildings if b.dark),
         "pricing": case.settings.market.pricing,
         "converged": answered.prices.converged,
         "rounds": len({r["round"] for r in answered.rounds}),
-        "pieces": list(answered.pieces) or [_one_piece(cleared, answered, absolute, objective)],
+        "pieces": list(answered.pieces) or [_one_piece(cleared, status, gap)],
         "lost_opportunity_cost": lost_opportunity(
             cleared, city, case.orders, {f.id: answered.prices.feeder[i] for i, f in enumerate(city.feeders)}
         ),
@@ -54,9 +56,8 @@ def certify(case: Case, city: City, cleared: Cleared, answered: Answered, clock:
     }
 
 
-def _one_piece(cleared: Cleared, answered: Answered, absolute: float, objective: float) -> Mapping[str, Any]:
-    gap = absolute / max(abs(objective), 1e-9)
-    return {"first_interval": 1, "last_interval": len(cleared.starts), "status": answered.status, "gap": gap}
+def _one_piece(cleared: Cleared, status: str, gap: float) -> Mapping[str, Any]:
+    return {"first_interval": 1, "last_interval": len(cleared.starts), "status": status, "gap": gap}
 
 
 def _versions() -> dict[str, str]:

@@ -116,16 +116,16 @@ def _tiled(stamps: np.ndarray | pd.Categorical, times: int) -> np.ndarray | pd.C
 def tariffs() -> pd.DataFrame:
     """Network tariffs and taxes by level, some by time of day, some on internal trade too."""
     rows = [
-        ("net-home", "network day", "unit", "import", "per_mwh", 62.0, "06:00", "22:00", "mon-fri", 0.0, 0.2),
-        ("net-home", "network other", "unit", "import", "per_mwh", 24.0, "22:00", "06:00", "", 0.0, 0.2),
-        ("net-home", "energy tax", "unit", "import", "per_mwh", 41.0, "", "", "", 1.0, 0.2),
-        ("net-home", "meter", "unit", "import", "per_day", 0.21, "", "", "", 0.0, 0.2),
-        ("net-business", "network", "unit", "import", "per_mwh", 38.0, "", "", "", 0.0, 0.0),
-        ("net-business", "energy tax", "unit", "import", "per_mwh", 41.0, "", "", "", 1.0, 0.0),
-        ("net-business", "feed-in", "unit", "export", "per_mwh", 1.5, "", "", "", 0.0, 0.0),
-        ("net-building", "power", "building", "import", "per_kw_month", 4.6, "", "", "", 0.0, 0.0),
-        ("net-district", "district network", "district", "import", "per_mwh", 5.5, "", "", "", 0.0, 0.0),
-        ("net-city", "transmission", "city", "import", "per_mwh", 7.25, "", "", "", 0.0, 0.0),
+        ("net-home", "network day", "unit", "import", "per_mwh", 62.0, "06:00", "22:00", "mon-fri", 0.0, 0.2, None),
+        ("net-home", "network other", "unit", "import", "per_mwh", 24.0, "22:00", "06:00", "", 0.0, 0.2, None),
+        ("net-home", "energy tax", "unit", "import", "per_mwh", 41.0, "", "", "", 1.0, 0.2, None),
+        ("net-home", "meter", "unit", "import", "per_day", 0.21, "", "", "", 0.0, 0.2, None),
+        ("net-business", "network", "unit", "import", "per_mwh", 38.0, "", "", "", 0.0, 0.0, None),
+        ("net-business", "energy tax", "unit", "import", "per_mwh", 41.0, "", "", "", 1.0, 0.0, None),
+        ("net-business", "feed-in", "unit", "export", "per_mwh", 1.5, "", "", "", 0.0, 0.0, None),
+        ("net-building", "power", "building", "import", "per_kw_month", 4.6, "", "", "", 0.0, 0.0, 80.0),
+        ("net-district", "district network", "district", "import", "per_mwh", 5.5, "", "", "", 0.0, 0.0, None),
+        ("net-city", "transmission", "city", "import", "per_mwh", 7.25, "", "", "", 0.0, 0.0, None),
     ]
     columns = ["tariff", "component", "level", "direction", "basis", "rate", "from_time", "to_time", "days"]
-    return pd.DataFrame(rows, columns=[*columns, "applies_to_internal", "vat_ratio"])
+    return pd.DataFrame(rows, columns=[*columns, "applies_to_internal", "vat_ratio", "peak_so_far_kw"])
