@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +98,16 @@ def _charts(
 
 def _facts(papers: Papers) -> list[tuple[str, str]]:
     told = papers.certificate
-    return [(label, _plain(told[name])) for name, label in FACTS if told.get(name) is not None]
+    facts = [(label, _plain(told[name])) for name, label in FACTS if told.get(name) is not None]
+    return [*facts, *_forecast(told.get("forecast_error") or {})]
+
+
+def _forecast(error: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How far the same forecast was off on days whose readings it was not shown; per meter in its building's folder."""
+    if error.get("wape") is None:
+        return []
+    meters = f"{error['meters']} metered loads and plants"
+    return [("forecast error on held-back days", f"{100 * float(error['wape']):.1f} % of the energy, mean of {meters}")]
 
 
 def _plain(value: Any) -> str:
