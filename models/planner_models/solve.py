@@ -75,6 +75,7 @@ class Solver:
         self.seconds = 0.0
         self._relaxed = True
         self._only_costs = False
+        self._warm = False
         self.highs = highspy.Highs()
         self._set("output_flag", self.options.log)
         self._set("random_seed", self.options.seed)
@@ -110,6 +111,8 @@ class Solver:
 
     def _positions(self, columns: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """Where columns stand in HiGHS, and which of them reached it."""
+        if not len(self.kept):
+            return np.zeros(len(columns), dtype=np.int64), np.zeros(len(columns), dtype=bool)
         position = np.minimum(np.searchsorted(self.kept, columns), len(self.kept) - 1)
         return position, self.kept[position] == columns
 
@@ -131,7 +134,7 @@ class Solver:
         """Solve the relaxation, warm from the last basis."""
         self._integrality(False)
         self._set("simplex_strategy", PRIMAL if self._only_costs else DUAL)
-        found = self._run(self.options.gap, time_limit_s)
+        found = self._twice(self.options.gap, time_limit_s)
         self._only_costs = found.status is Status.OPTIMAL
         return found
 
@@ -153,7 +156,17 @@ class Solver:
             guess = highspy.HighsSolution()
             guess.col_value = list(start[self.kept])
             self.highs.setSolution(guess)
-        return self._run(self.options.gap if gap is None else gap, time_limit_s)
+        return self._twice(self.options.gap if gap is None else gap, time_limit_s)
+
+    def _twice(self, gap: float, time_limit_s: float | None) -> Solution:
+        """Solve; a refusal from a warm start is only believed when it is repeated from a cold one."""
+        found = self._run(gap, time_limit_s)
+        if found.status in (Status.FAILED, Status.INFEASIBLE, Status.UNBOUNDED) and self._warm:
+            self.highs.clearSolver()
+            self._set("simplex_strategy", DUAL)
+            found = self._run(gap, time_limit_s)
+        self._warm = True
+        return found
 
     def _integrality(self, wanted: bool) -> None:
         if self._relaxed != wanted:
