@@ -55,7 +55,7 @@ def clear(
     """
     began = time.perf_counter()
     case = _asked(case, date, mode, gap, time_limit)
-    _refuse([*validate(case), *(_may_be_compared(case) if price_of_locality else ())])
+    _refuse([*validate(case), *_rule_is_there(case), *(_may_be_compared(case) if price_of_locality else ())])
     if out is not None:
         refuse_taken(Path(out), force)
     tell("reading meters and forecasting")
@@ -105,6 +105,15 @@ def _asked(
     wanted = {"mode": mode, "gap_relative": gap, "time_limit_s": time_limit}
     given = {name: value for name, value in wanted.items() if value is not None}
     return case.with_(solver=given) if given else case
+
+
+def _rule_is_there(case: Case) -> list[Problem]:
+    """A rule that cannot be kept is refused, not quietly replaced by another."""
+    pricing = case.settings.market.pricing
+    if pricing in ("convex_hull", "fixed_integers") or len(case.nodes):
+        return []
+    hint = "a clear prices by convex_hull or fixed_integers"
+    return [Problem("case.toml", 0, "this pricing rule is not there yet", pricing, hint)]
 
 
 def _may_be_compared(case: Case) -> list[Problem]:

@@ -94,11 +94,19 @@ def in_rounds(
     lot_wh: int = 1,
     cohorts: bool = False,
 ) -> Outcome:
+    """``lot_wh`` above 1 hides what is smaller, as on the wire; every gateway says its own bound."""
     desk = Desk(city, lot_wh, cohorts)
-    voices = desk.gateways
     return desk.outcome(
         clear_in_rounds(
-            desk.master, desk.gateways, voices, 1e-3, max_rounds, locality, 0.01, lambda: 60.0, gated=lot_wh > 1
+            desk.master,
+            desk.gateways,
+            desk.gateways,
+            gap=1e-3,
+            max_rounds=max_rounds,
+            locality=locality,
+            tick=0.01,
+            seconds_left=lambda: 60.0,
+            summed_bound=None,
         )
     )
 
