@@ -7,7 +7,7 @@ then commitments near the blended answers.  What the marketplace uses is answers
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -278,13 +278,16 @@ class _Talk:
         return out
 
     def _standing(self, g: int, margin_kwh: float) -> Ladder:
-        """What the group's next kWh costs the city: its zone's steps, its node's surcharge, its feeders' room."""
+        """What the group's next kWh costs the city: its zone's steps, in the room that its feeders leave.
+
+        The others stand, so a feeder is a limit here and no price; a zone without a neighbour of its own has no
+        steps to climb, and moving away from the blend costs a penalty instead.
+        """
         zone = self.master.sites[g][0]
-        node = self.master.node_price(self.best, g)
-        if not any(e.zone == zone for e in self.master.market.city.exchanges):
-            return Ladder.target(self.positions[g], node, np.full(len(node), AWAY_PER_MWH))
         current = market_positions(self.master, self.positions, zone)
         ladder = slice_ladder(self.master, zone, current, self.positions[g], 1.0)
-        surcharge = node - self.master.zone_price(self.best, zone)
+        if not any(e.zone == zone for e in self.master.market.city.exchanges):
+            price = self.master.zone_price(self.best, zone)
+            ladder = Ladder.target(self.positions[g], price, np.full(len(price), AWAY_PER_MWH))
         down, up = self.master.room(self.positions, g)
-        return within(replace(ladder, price=ladder.price + surcharge), down - margin_kwh, up - margin_kwh)
+        return within(ladder, down - margin_kwh, up - margin_kwh)

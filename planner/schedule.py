@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from planner.cleared import ClearedUnit, Wh
-from planner.quantise import BY_FAMILY, Floats, Ints
+from planner.quantise import BY_FAMILY, DUST_KWH, Floats, Ints
 from planner_models.linear import Group, LinearModel
 from planner_models.words import Building, Fees, IntervalGrid
 
@@ -87,6 +87,8 @@ def read_schedules(
             _read_assets(group, x, grid, things, places, drafts)
         elif group.template.family.name == "unit":
             _read_withheld(group, x, places, drafts)
+        elif "inflow" in group.template.variables:
+            _read_directions(group, x, buildings, drafts)
     return [draft.close(fees) for draft in drafts]
 
 
@@ -147,6 +149,14 @@ def _read_assets(group: Group, x: Floats, grid: IntervalGrid, things: dict, plac
             float(whole.cost[i]),
         )
         drafts[where].overlaps |= bool(whole.overlaps is not None and whole.overlaps[i])
+
+
+def _read_directions(group: Group, x: Floats, buildings: Sequence[Building], drafts: list[_Draft]) -> None:
+    """Flow both ways through a lossy connection at once burns energy that nobody uses."""
+    where = {b.id: i for i, b in enumerate(buildings)}
+    both = np.minimum(x[group.columns("inflow")], x[group.columns("outflow")]).max(axis=1)
+    for key, burnt in zip(group.keys, both, strict=True):
+        drafts[where[str(key)]].overlaps |= bool(burnt > DUST_KWH)
 
 
 def _read_withheld(group: Group, x: Floats, places: dict, drafts: list[_Draft]) -> None:

@@ -123,6 +123,7 @@ class AnsweringBuilding:
     def __init__(self, building: Building, grid: IntervalGrid, fees: Fees, options: Options) -> None:
         self.building, self.grid, self.fees, self.options = building, grid, fees, options
         self.last_x: Floats
+        self._held: tuple[LinearModel, Floats] | None = None
         self._build(exclusive=False)
 
     def _build(self, exclusive: bool) -> None:
@@ -131,6 +132,8 @@ class AnsweringBuilding:
         self.stamped: Stamped = stamp_buildings(assembler, [self.building], self.grid, self.fees, exclusive)
         assembler.stamp(LADDER, STEPS, [self.building.id], [{}], {"position": self.stamped.position})
         self.model: LinearModel = assembler.build()
+        if self._held is not None:
+            self.model = freeze(self.model, 0, [self._held])
         ladder = self.model.members("ladder")[0]
         self.base = ladder.columns("base")[0]
         self.steps = ladder.columns("step")[0].reshape(STEPS, n)
@@ -170,9 +173,8 @@ class AnsweringBuilding:
 
     def hold(self, x: Floats) -> None:
         """Strict locality: the answer ``x`` without trade may only be added to from now on."""
-        self.model = freeze(self.model, 0, [(self.model, x)])
-        self.solver = Solver(self.model, self.options)
-        self._faced = np.empty(0)
+        self._held = (self.model, x)
+        self._build(self.exclusive)
 
     def _must(self, found: Solution) -> Solution:
         if found.status is Status.INFEASIBLE:

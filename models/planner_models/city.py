@@ -154,7 +154,8 @@ def solve_pieces(model: LinearModel, options: Options) -> tuple[Solution, tuple[
         share = model if len(parts) == 1 else submodel(model, columns, rows)
         found = Solver(share, replace(options, time_limit_s=max(left, 0.05))).mip()
         if not found.has_answer:
-            return replace(found, bound=bound + found.bound), tuple(pieces)
+            last = len(pieces) + 1 == len(parts)
+            return replace(found, bound=bound + found.bound if last else -np.inf), tuple(pieces)
         x[columns] = found.x
         objective += found.objective
         bound += found.bound

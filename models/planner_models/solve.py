@@ -21,6 +21,7 @@ from planner_models.template import Floats, Ints
 Status = StrEnum("Status", ["OPTIMAL", "INCUMBENT", "NO_ANSWER", "INFEASIBLE", "UNBOUNDED", "FAILED"])
 
 
+CROSSED = 1e-9
 DUAL, PRIMAL = 1, 4
 """HiGHS's simplex strategies: after a change of costs alone the last basis stays primal feasible."""
 
@@ -63,14 +64,15 @@ class SolveError(RuntimeError):
 class Solver:
     """One linear model inside HiGHS.  All arrays are in the model's own column numbers.
 
-    Columns that the data fix (outside a vehicle's stay, at night) never reach HiGHS.
+    Columns that the data fix (outside a vehicle's stay, at night) never reach HiGHS; crossed bounds do, to be refused.
     """
 
     def __init__(self, model: LinearModel, options: Options | None = None) -> None:
         self.model = model
         self.options = options or Options()
-        self.kept = np.flatnonzero(model.lower < model.upper)
-        self.fixed = np.where(model.lower < model.upper, 0.0, model.lower)
+        movable = (model.lower < model.upper) | (model.lower > model.upper + CROSSED)
+        self.kept = np.flatnonzero(movable)
+        self.fixed = np.where(movable, 0.0, model.lower)
         self.offset = float(model.cost @ self.fixed)
         self.seconds = 0.0
         self._relaxed = True
