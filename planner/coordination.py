@@ -22,7 +22,7 @@ from planner_models.solve import Solution, SolveError
 SLICE_ROUNDS = 3
 LEVEL = 0.5
 AWAY_PER_MWH = 50.0
-MARGINS_KWH = (0.02, 0.1, 0.5)
+MARGINS_KWH = (0.05, 0.2, 1.0)
 HAIR_KWH = 1e-9
 DISPATCH_S = 60.0
 DISPATCH_GAP = 1e-6
@@ -238,12 +238,13 @@ class _Talk:
         return [made[g] for g in sorted(made) if g in self.speaking], found, refrained
 
     def _made(self, made: dict[int, Commitment], g: int, commit: Callable[[], Commitment]) -> None:
-        """Take a commitment, or the silence of a group whose gate refuses it."""
+        """Take a commitment, or the silence of a group whose gate refuses it; an earlier commitment stands."""
         try:
             made[g] = commit()
             self.positions[g] = made[g].position_wh / 1000
         except SilentGroupError as refused:
-            self._silence(g, refused)
+            if g not in made:
+                self._silence(g, refused)
 
     def _fall_back(self, made: dict[int, Commitment]) -> list[str]:
         """The largest of those who still overstep trade nothing, one after another, until the network holds."""
@@ -254,6 +255,7 @@ class _Talk:
                 raise SolveError("without any trade a feeder limit is broken: allocations exceed it")
             g = max(loud, key=lambda g: (float(np.abs(self.positions[g]).max()), -g))
             refrained.append(self.gateways[g].group.id)
+            made.pop(g, None)
             self._made(made, g, self.gateways[g].refrain)
         return refrained
 

@@ -17,6 +17,7 @@ def test_rounds_and_monolith_agree_on_riverside():
     rounds = planner.clear(internal)
     whole = planner.clear(internal, mode="monolith", time_limit=180)
     for run in (exchange, rounds):
+        assert run.certificate["groups_dark"] == 0
         assert run.certificate["bound"] <= whole.certificate["objective"] + 1e-6
         assert whole.certificate["bound"] <= run.certificate["objective"] + 1e-6
         assert run.certificate["gap_relative"] <= 0.01
