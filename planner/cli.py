@@ -22,7 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done and audited clean; 1 an audit failed; 2 invalid input, nothing written; "
-    "4 an answer with a gap above the one asked for; 70 a bug.  Start with: planner validate data/riverside -v",
+    "3 infeasible, the rules in conflict named; 4 an answer with a gap above the one asked for; 70 a bug.  "
+    "Start with: planner validate data/riverside -v",
 )
 MODULES = (cases, meters, runs, scenarios)
 for module in MODULES:

@@ -53,7 +53,6 @@ class Round:
     prices: dict[int, Floats]
     replies: dict[int, Reply]
     bound: float
-    value: float
 
 
 @dataclass
@@ -198,7 +197,7 @@ class _Talk:
             position = np.asarray(reply.lots * lot, dtype=float)
             self.positions[g] = position
             self.master.columns.append(Column(g, position, reply.cost_micro / MICRO, reply.round))
-        self.rounds.append(Round(self.number, kind, prices, replies, bound, np.nan))
+        self.rounds.append(Round(self.number, kind, prices, replies, bound))
 
     def next_multipliers(self, blend: Blend) -> Floats:
         """Level step; the master's own multipliers where the level is out of reach of the solver."""
