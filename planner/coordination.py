@@ -23,7 +23,11 @@ SLICE_ROUNDS = 3
 LEVEL = 0.5
 AWAY_PER_MWH = 50.0
 MARGINS_KWH = (0.05, 0.2, 1.0)
+POLISHES = 2
+"""Passes in which every group may improve on its commitment, the others standing: cost can only fall."""
 HAIR_KWH = 1e-9
+ROUNDING_KWH = 0.05
+"""What whole Wh of many assets may add to the flow of a feeder."""
 DISPATCH_S = 60.0
 DISPATCH_GAP = 1e-6
 
@@ -217,7 +221,7 @@ class _Talk:
         """One group after another commits against the market's own steps, all others standing where they are.
 
         Whole runs and whole Wh may overstep a feeder by a little: the groups below it commit again with a margin.
-        Who still oversteps falls back on no trade.
+        Who still oversteps falls back on no trade.  While the proof asks for more, everybody commits once again.
         """
         weights = self._weights(blend)
         tolerance = self.rules.gap / 4 * max(abs(blend.value), 1e-9) / max(1, len(self.speaking))
@@ -231,10 +235,31 @@ class _Talk:
                 break
             tolerance = 0.0
         refrained = self._fall_back(made)
-        found = self.master.dispatch(self.positions, DISPATCH_S, DISPATCH_GAP)
+        found = self._dispatched()
+        for _ in range(POLISHES):
+            cost = sum(made[g].cost_micro for g in self.speaking) / MICRO + found.objective
+            if cost - self.best_bound <= self.rules.gap * abs(cost) or self.rules.seconds_left() <= 0:
+                break
+            for g in self.speaking:
+                self._improve(made, g, tolerance)
+            found = self._dispatched()
+        return [made[g] for g in sorted(made) if g in self.speaking], found, refrained
+
+    def _improve(self, made: dict[int, Commitment], g: int, tolerance: float) -> None:
+        """One group commits anew from where it stands; what would overstep a feeder is taken back."""
+        before, gateway = made[g], self.gateways[g]
+        gateway.keep()
+        self._made(made, g, partial(gateway.commit, {}, self._standing(g, MARGINS_KWH[0]), tolerance))
+        if g in self._overstepping():
+            gateway.revert()
+            made[g], self.positions[g] = before, before.position_wh / 1000
+
+    def _dispatched(self) -> Solution:
+        """The market's side for the positions as they stand."""
+        found = self.master.dispatch(self.positions, DISPATCH_S, DISPATCH_GAP, feeder_slack_kwh=ROUNDING_KWH)
         if not found.has_answer:
             raise SolveError(f"re-dispatch: {found.status.value}")
-        return [made[g] for g in sorted(made) if g in self.speaking], found, refrained
+        return found
 
     def _made(self, made: dict[int, Commitment], g: int, commit: Callable[[], Commitment]) -> None:
         """Take a commitment, or the silence of a group whose gate refuses it; an earlier commitment stands."""
@@ -250,6 +275,8 @@ class _Talk:
         refrained: list[str] = []
         while broken := self._overstepping():
             loud = [g for g in sorted(broken) if g in self.speaking and self.gateways[g].group.id not in refrained]
+            if not loud and all(-self._room(g) < ROUNDING_KWH for g in broken):
+                break  # no trade, in whole Wh
             if not loud:
                 raise SolveError("without any trade a feeder limit is broken: allocations exceed it")
             g = max(loud, key=lambda g: (float(np.abs(self.positions[g]).max()), -g))
@@ -271,12 +298,12 @@ class _Talk:
 
     def _overstepping(self) -> set[int]:
         """Groups below a feeder whose limit the standing positions break."""
-        out = set()
-        for g in range(len(self.gateways)):
-            down, up = self.master.room(self.positions, g)
-            if down.min(initial=0.0) < -HAIR_KWH or up.min(initial=0.0) < -HAIR_KWH:
-                out.add(g)
-        return out
+        return {g for g in range(len(self.gateways)) if self._room(g) < -HAIR_KWH}
+
+    def _room(self, g: int) -> float:
+        """The least room that the feeders above leave the group in any interval, kWh; below 0 one is overstepped."""
+        down, up = self.master.room(self.positions, g)
+        return min(float(down.min(initial=0.0)), float(up.min(initial=0.0)))
 
     def _standing(self, g: int, margin_kwh: float) -> Ladder:
         """What the group's next kWh costs the city: its zone's steps, in the room that its feeders leave.
@@ -287,7 +314,9 @@ class _Talk:
         zone = self.master.sites[g][0]
         current = market_positions(self.master, self.positions, zone)
         ladder = slice_ladder(self.master, zone, current, self.positions[g], 1.0)
-        if not any(e.zone == zone for e in self.master.market.city.exchanges):
+        city = self.master.market.city
+        reached = any(zone in (line.from_zone, line.to_zone) for line in city.lines)
+        if reached and not any(e.zone == zone for e in city.exchanges):
             price = self.master.zone_price(self.best, zone)
             ladder = Ladder.target(self.positions[g], price, np.full(len(price), AWAY_PER_MWH))
         down, up = self.master.room(self.positions, g)

@@ -73,6 +73,10 @@ class Gateway(Protocol):
 
     def refrain(self) -> Commitment: ...
 
+    def keep(self) -> None: ...
+
+    def revert(self) -> None: ...
+
 
 @dataclass
 class LocalGateway:
@@ -97,7 +101,7 @@ class LocalGateway:
         self.shares = weight / weight.sum()
         self.schedules: list[Schedule] = []
         self.without_trade: list[Schedule] = []
-        self.solver_seconds = 0.0
+        self._kept: list[Schedule] = []
 
     def alone(self, round: int) -> Reply:
         """No trade: always possible, computed first."""
@@ -135,13 +139,16 @@ class LocalGateway:
     def commit(self, weights: dict[int, float], ladder: Ladder, tolerance: float) -> Commitment:
         """Schedules in whole runs, from the blend of own answers that the marketplace weighed.
 
-        ``ladder`` starts at the group's blended position; building after building climbs what is left of it.
+        ``ladder`` starts at the group's blended position, or without weights where the group stands; building after
+        building climbs what is left of it.
         ``tolerance`` (currency) is how far from its best the group may stop.
         """
-        self.schedules = []
+        standing, self.schedules = self.schedules, []
         moved = np.zeros(len(self.grid))
         for i, model in enumerate(self.models):
-            target = np.sum([w * self.answered[k][i].position_kwh for k, w in weights.items()], axis=0)
+            target = standing[i].position_wh / 1000
+            if weights:
+                target = np.sum([w * self.answered[k][i].position_kwh for k, w in weights.items()], axis=0)
             schedule = self._whole(model, ladder.around(target, moved), self.commit_gap, tolerance / len(self.models))
             moved += schedule.position_wh / 1000 - target
             self.schedules.append(schedule)
@@ -156,6 +163,14 @@ class LocalGateway:
         """Fall back on no trade."""
         self.schedules = self.without_trade
         return self.stand()
+
+    def keep(self) -> None:
+        """Remember the schedules as they are."""
+        self._kept = self.schedules
+
+    def revert(self) -> None:
+        """Go back to the schedules last kept."""
+        self.schedules = self._kept
 
     def stand(self) -> Commitment:
         """The commitment of the current schedules."""
@@ -178,6 +193,11 @@ class LocalGateway:
     def bounds_at(self, price: Floats) -> list[float]:
         """v_b of every building at ``price``: known inside the building only."""
         return [m.lp(Ladder.flat(price)).bound for m in self.models]
+
+    def whole_bounds_at(self, price: Floats, tolerance: float) -> list[float]:
+        """The same from the MILP's proven bound: tighter where whole runs cost more than their relaxation."""
+        each = tolerance / len(self.models)
+        return [m.mip(Ladder.flat(price), self.commit_gap, self.commit_time_s, each).bound for m in self.models]
 
     def _whole(self, model: AnsweringBuilding, ladder: Ladder, gap: float, tolerance: float = 0.0) -> Schedule:
         schedule = self._solve(model, ladder, gap, tolerance)

@@ -18,6 +18,7 @@ from typing import Any
 from planner.problems import Problem, shown, suggest
 
 FILE = "case.toml"
+MOST_PER_MWH = 1e6  # either side of 0; the same as in the tables
 
 
 def _one_of(default: Any, *choices: Any) -> Any:
@@ -45,9 +46,9 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Market:
     pricing: str = _one_of("convex_hull", "convex_hull", "fixed_integers", "no_pab", "pay_as_bid")
-    price_floor: float = -500.0
-    price_cap: float = 4000.0
-    price_tick_per_mwh: float = _within(0.01, above=0.0)
+    price_floor: float = _within(-500.0, -MOST_PER_MWH, MOST_PER_MWH)
+    price_cap: float = _within(4000.0, -MOST_PER_MWH, MOST_PER_MWH)
+    price_tick_per_mwh: float = _within(0.01, most=MOST_PER_MWH, above=0.0)
     gate_closure: str = _like("D-1 12:00", r"D(-\d{1,2})? ([01]\d|2[0-3]):[0-5]\d", "write it as 'D-1 12:00'")
     meter_delay_hours: float = _within(36.0, least=0.0)
 
@@ -59,14 +60,14 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    market_buy_per_mwh: float = _within(8.0, least=0.0)
-    market_sell_per_mwh: float = _within(0.0, least=0.0)
+    market_buy_per_mwh: float = _within(8.0, 0.0, MOST_PER_MWH)
+    market_sell_per_mwh: float = _within(0.0, 0.0, MOST_PER_MWH)
 
 
 @dataclass(frozen=True, slots=True)
 class DefaultTariff:
-    import_per_mwh: float = 320.0
-    export_per_mwh: float = 20.0
+    import_per_mwh: float = _within(320.0, -MOST_PER_MWH, MOST_PER_MWH)
+    export_per_mwh: float = _within(20.0, -MOST_PER_MWH, MOST_PER_MWH)
 
 
 @dataclass(frozen=True, slots=True)

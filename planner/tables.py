@@ -42,8 +42,41 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How large numbers may be, either side of 0, and what to ask whoever wrote a larger one.
+
+    Far above what a city has, far below where sums of energy and money would lose their last digits.
+    """
+
+    most: float
+    hint: str = ""
+
+
+SIZES = (
+    ("annual_kwh", Size(1e10, "is it in Wh?")),
+    ("_kwh", Size(1e8, "is it in Wh?")),
+    ("_kw", Size(1e7, "is it in W?")),
+    ("_mw", Size(1e4, "is it in kW?")),
+    ("_per_mwh", Size(1e6, "is it per MWh, in the currency of the case?")),
+    ("rate", Size(1e6, "is it in the currency of the case?")),
+    ("skip_value", Size(1e6, "is it in the currency of the case?")),
+    ("value", Size(1e7, "is it in W?")),
+    ("", Size(1e9, "is the unit right?")),
+)
+"""By the end of a column's name, the first that fits: annual_kwh, …_kwh, …_kw, and so on to all the others."""
+
+
+def size_of(column: str) -> Size:
+    """How large the numbers of a column may be."""
+    return next(size for ending, size in SIZES if column.endswith(ending))
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """One column; ``least``/``most`` are inclusive bounds, ``above`` and ``below`` exclusive ones."""
+    """One column; ``least``/``most`` are inclusive bounds, ``above`` and ``below`` exclusive ones.
+
+    Where neither ``most`` nor ``below`` is given, the size of the column's unit is the limit.
+    """
 
     name: str
     type: Type = Type.TEXT

@@ -122,11 +122,23 @@ def missing_words(holes: npt.NDArray[np.bool_]) -> str:
 
 def _repeat(values: npt.NDArray[np.float64], covered: npt.NDArray[np.bool_], grid: IntervalGrid) -> None:
     """Fill look-ahead that is not covered, in time order, so that a repetition may itself be repeated."""
-    day = round(24 * 60 / grid.minutes)
     for i in range(grid.settled, len(grid)):
-        source = i - day if i >= day else i - grid.settled
         bare = ~covered[:, i]
-        values[bare, i] = values[bare, source]
+        values[bare, i] = values[bare, repeated_from(i, grid)]
+
+
+def repeated_from(i: int, grid: IntervalGrid) -> int:
+    """The interval (from 0) that look-ahead ``i`` repeats: 24 hours earlier, else the delivery day's beginning."""
+    day = round(24 * 60 / grid.minutes)
+    return i - day if i >= day else i - grid.settled
+
+
+def sources(grid: IntervalGrid) -> Positions:
+    """The interval of the delivery day (from 0) whose value each interval has where only that day is given."""
+    found = np.arange(len(grid), dtype=np.int64)
+    for i in range(grid.settled, len(grid)):
+        found[i] = found[repeated_from(i, grid)]
+    return found
 
 
 def uncovered_look_ahead(frame: pd.DataFrame, key: str | None, value: str, grid: IntervalGrid) -> int:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from planner.instants import instant_of, wrong_times
 from planner.problems import shown, suggest
-from planner.tables import Column, Same, Setting, Table, Type
+from planner.tables import Column, Same, Setting, Table, Type, size_of
 
 ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MOST = 10  # problems shown of one kind in one column
@@ -223,6 +223,17 @@ def _bounds(cells: Cells, values: npt.NDArray[np.float64]) -> None:
     for broken, words in _broken_bounds(column, values):
         if broken.any():
             cells.each(np.flatnonzero(broken), f"{column.name} {words}")
+    if column.most is None and column.below is None and column.type is not Type.INTERVAL:
+        _sizes(cells, values)
+
+
+def _sizes(cells: Cells, values: npt.NDArray[np.float64]) -> None:
+    """Report what no city has, most likely a number in another unit; checks after this one see the limit instead."""
+    size = size_of(cells.column.name)
+    huge = np.flatnonzero(np.abs(values) > size.most)
+    if len(huge):
+        cells.each(huge, f"{cells.column.name} is not plausible: beyond {size.most:,.0f}", size.hint)
+        np.clip(values, -size.most, size.most, out=values)
 
 
 def _broken_bounds(column: Column, values: npt.NDArray[np.float64]) -> Iterator[tuple[npt.NDArray[np.bool_], str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -110,15 +111,25 @@ class SpeakingGateway:
 
     def commit(self, weights: dict[int, float], ladder: Ladder, tolerance: float) -> Commitment:
         """The final position to the Wh; raises SilentGroupError where the gate refuses it."""
-        return self._say_commitment(self.inner.commit(weights, ladder, tolerance))
+        return self._say_commitment(partial(self.inner.commit, weights, ladder, tolerance))
+
+    def keep(self) -> None:
+        self.inner.keep()
+
+    def revert(self) -> None:
+        self.inner.revert()
 
     def refrain(self) -> Commitment:
-        return self._say_commitment(self.inner.refrain())
+        return self._say_commitment(self.inner.refrain)
 
-    def _say_commitment(self, made: Commitment) -> Commitment:
+    def _say_commitment(self, commit: Callable[[], Commitment]) -> Commitment:
+        """What may not be said is not done: the schedules before it stand."""
+        before = self.inner.schedules
+        made = commit()
         fields = {"position_wh": tuple(made.position_wh.tolist()), "cost": made.cost_micro}
         opened = self._release("commit", fields, self.inner.delta_wh())
         if isinstance(opened, Refusal):
+            self.inner.schedules = before
             raise SilentGroupError(self.group.id, opened.reason)
         body = opened.body
         return Commitment(np.array(body["position_wh"], dtype=np.int64), int(body["cost"]))

@@ -12,20 +12,30 @@ import numpy as np
 import numpy.typing as npt
 
 from planner.audit.grid import Grid
+from planner.audit.holder import MARKET, part_of
 from planner.audit.series import Series, dense, dense_numbers, dense_wh, names_of
 from planner.audit.table import DamagedFileError, MissingFileError, Numbers, Table, Wh, read_table
 from planner.audit.terms import Terms, read_terms
+from planner.timegrid import Window
 
 if TYPE_CHECKING:
     from planner.audit.market import Market
 
 
 class Evidence:
-    """A run folder.  Reading raises MissingFileError or DamagedFileError, each time the same."""
+    """A run folder, or one holder's folder by itself.  Files are named as in the whole run.
+
+    Reading raises MissingFileError or DamagedFileError, each time the same.
+    """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root, self.part = root, part_of(root)
+        self.windows: dict[tuple[str, str], tuple[Window, ...]] = {}  # kept by shifting.spans
         self._tables: dict[str, Table | Exception] = {}
+
+    def path(self, file: str) -> Path:
+        """Where the run's ``file`` lies: in a holder's folder its own files lie at the top."""
+        return self.root / file.removeprefix(f"{self.part}/")
 
     @cached_property
     def certificate(self) -> dict[str, Any]:
@@ -33,6 +43,8 @@ class Evidence:
 
     @cached_property
     def buildings(self) -> tuple[Building, ...]:
+        if self.part:
+            return (Building(self, self.part.split("/", 1)[1]),) if self.part != MARKET else ()
         folder = self.root / "buildings"
         names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
         return tuple(Building(self, name) for name in names)
@@ -46,7 +58,7 @@ class Evidence:
     @cached_property
     def terms(self) -> Terms:
         """The terms of the first case folder there is; C1 compares the others with them."""
-        present = [f for f in self.holders if (self.root / f / "case" / "case.toml").is_file()]
+        present = [f for f in self.holders if self.path(f"{f}/case/case.toml").is_file()]
         return self.terms_of((present or self.holders)[0])
 
     @property
@@ -59,7 +71,8 @@ class Evidence:
             day = str(self.certificate.get("delivery_date", ""))
         except (MissingFileError, DamagedFileError):
             day = ""
-        return read_terms(self.root, f"{folder}/case/case.toml", day)
+        file = f"{folder}/case/case.toml"
+        return read_terms(self.path(file), file, day)
 
     @property
     def grid(self) -> Grid:
@@ -72,7 +85,7 @@ class Evidence:
         return self.buildings
 
     def json(self, file: str) -> dict[str, Any]:
-        path = self.root / file
+        path = self.path(file)
         if not path.is_file():
             raise MissingFileError(f"{file} is missing")
         try:
@@ -87,7 +100,7 @@ class Evidence:
         """A table by its path without ending; read once, a failure remembered."""
         if file not in self._tables:
             try:
-                self._tables[file] = read_table(self.root, file)
+                self._tables[file] = read_table(self.path(file), file)
             except (MissingFileError, DamagedFileError) as failure:
                 self._tables[file] = failure
         known = self._tables[file]
@@ -97,7 +110,7 @@ class Evidence:
 
     def optional(self, file: str) -> Table | None:
         """A table of a case folder, None where the case has none; without the folder it is missing."""
-        if not (self.root / file).parent.is_dir():
+        if not self.path(file).parent.is_dir():
             raise MissingFileError(f"{Path(file).parent.as_posix()}/ is missing")
         try:
             return self.table(file)
@@ -207,6 +220,11 @@ class Building:
     @cached_property
     def dispatch(self) -> tuple[Series, ...]:
         return self.series("dispatch")
+
+    @cached_property
+    def dispatched(self) -> frozenset[str]:
+        """Assets that have rows at all."""
+        return frozenset(names_of(self.dispatch, "asset"))
 
     def energy(self, assets: Sequence[str]) -> Wh:
         """Draw of each asset, Wh; negative where it produces."""

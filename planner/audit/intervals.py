@@ -30,7 +30,7 @@ def check_run(run: Evidence, found: Findings) -> None:
         if value != right:
             found.add("C1", "certificate.json", f"{name} are not those of the civil day", value, right, name=name)
     for folder in run.holders:
-        if (run.root / folder / "case").is_dir() and (terms := run.terms_of(folder)) != run.terms:
+        if run.path(f"{folder}/case").is_dir() and (terms := run.terms_of(folder)) != run.terms:
             what = "its case says other terms than the first"
             found.add("C1", f"{folder}/case/case.toml", what, str(terms.grid.day), str(grid.day), name=folder)
     for table, first, last in _tables(run):

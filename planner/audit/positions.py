@@ -8,6 +8,7 @@ from planner.audit.evidence import Building
 from planner.audit.findings import Findings
 from planner.audit.network import limit_wh, loss_ratio
 from planner.audit.series import case_series
+from planner.audit.shifting import absent_vehicles, idle_appliances
 from planner.audit.table import Wh
 
 ROUNDING_WH = 1
@@ -58,8 +59,8 @@ def check_net_use(b: Building, found: Findings) -> None:
     total, homes, count = dispatched(b)
     file = b.file("units")
     found.flag("C10", file, b.units, b.use != total, "net use is not the sum of the assets (Wh)", b.use, total)
-    nodes = asset_nodes(b)
-    for asset in sorted(set(homes) | set(nodes)):
+    nodes, resting = asset_nodes(b), absent_vehicles(b) | idle_appliances(b)
+    for asset in sorted(set(homes) | set(nodes) - resting):
         where = {nodes[asset]} if asset in nodes else set()
         if not where or not homes.get(asset) or (homes[asset] != where and where != {b.id}):
             stated = ", ".join(sorted(homes.get(asset, ()))) or "nowhere"

@@ -27,7 +27,7 @@ ROSTER = "market/roster.json"
 
 
 def roster_of(run: Evidence) -> Roster:
-    path = run.root / ROSTER
+    path = run.path(ROSTER)
     if not path.is_file():
         raise MissingFileError(f"{ROSTER} is missing")
     try:
@@ -96,7 +96,7 @@ def check_bodies(run: Evidence, found: Findings, reader: Identity | None) -> Non
 def check_silence(run: Evidence, found: Findings, reader: Identity | None) -> None:
     """R6: a group that trades has committed, a dark one has not; what was sent is what was cleared."""
     if not PRESETS[run.terms.preset].gated if run.terms.preset in PRESETS else False:
-        if (run.root / "outbox").is_dir() and outbox(run):
+        if (run.part or (run.root / "outbox").is_dir()) and outbox(run):
             found.add("R6", "outbox/", f"envelopes under preset {run.terms.preset}", len(outbox(run)), 0)
         return
     m = run.market

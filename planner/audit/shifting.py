@@ -30,8 +30,19 @@ def _vehicles(b: Building) -> tuple[Table, tuple[str, ...], Wh] | None:
     table = b.case("vehicles")
     if table is None:
         return None
-    names = tuple(sorted(set(table.text("vehicle"))))
+    away = absent_vehicles(b) - b.dispatched
+    names = tuple(sorted(set(table.text("vehicle")) - away))
     return table, names, b.energy(names)
+
+
+def absent_vehicles(b: Building) -> set[str]:
+    """Vehicles without a stay that touches a whole interval of the horizon: they draw nothing and need no rows."""
+    table = b.case("vehicles")
+    if table is None:
+        return set()
+    rows = zip(table.text("vehicle"), table.text("arrival"), table.text("departure"), strict=True)
+    there = {name for name, begin, end in rows if any(w.first < w.last for w in spans(b, begin, end, table.file))}
+    return set(table.text("vehicle")) - there
 
 
 def stays(b: Building, table: Table, names: tuple[str, ...], energy: Wh) -> Iterator[Stay]:
@@ -49,8 +60,11 @@ def stays(b: Building, table: Table, names: tuple[str, ...], energy: Wh) -> Iter
 
 def spans(b: Building, begin: str, end: str, file: str) -> tuple[Window, ...]:
     """The windows that touch the horizon; text that is none is damage."""
+    known = b.run.windows
     try:
-        return windows(begin, end, b.grid.words(), b.grid.zone.key)
+        if (begin, end) not in known:
+            known[begin, end] = windows(begin, end, b.grid.words(), b.grid.zone.key)
+        return known[begin, end]
     except ValueError as wrong:
         raise DamagedFileError(file, f"{begin!r} to {end!r} {wrong}") from None
 
@@ -99,7 +113,7 @@ def check_appliances(b: Building, found: Findings) -> None:
     if table is None:
         return
     names, file = table.text("appliance"), b.file("dispatch")
-    energy = b.energy(names)
+    energy = _appliance_wh(b, table)
     for i, name in enumerate(names):
         running = np.flatnonzero(energy[i])
         if not len(running):
@@ -114,6 +128,25 @@ def check_appliances(b: Building, found: Findings) -> None:
         expected[max(0, first) : max(0, first) + len(shown)] = shown
         wrong = np.abs(energy[i] - expected) > ROUNDING_WH
         found.flag("C7", file, (name,), wrong[None], "not one run of its profile (Wh)", energy[i : i + 1], expected)
+
+
+def idle_appliances(b: Building) -> set[str]:
+    """Appliances whose window does not open on the delivery day: they have no run and need no rows."""
+    table = b.case("appliances")
+    if table is None:
+        return set()
+    due = zip(table.text("appliance"), table.text("earliest"), table.text("latest_end"), strict=True)
+    return {name for name, begin, end in due if _today(b, begin, end, table.file) is None}
+
+
+def _appliance_wh(b: Building, table: Table) -> Wh:
+    """Draw of each row's appliance; nothing where it has no run today and no rows either."""
+    names = table.text("appliance")
+    idle = idle_appliances(b) - b.dispatched
+    needed = np.array([name not in idle for name in names], dtype=bool)
+    energy = np.zeros((len(names), len(b.grid)), dtype=np.int64)
+    energy[needed] = b.energy([name for name, has in zip(names, needed, strict=True) if has])
+    return energy
 
 
 def _today(b: Building, begin: str, end: str, file: str) -> Window | None:
@@ -134,7 +167,7 @@ def cost_of_appliances(b: Building) -> float:
         return 0.0
     due = zip(table.text("earliest"), table.text("latest_end"), strict=True)
     today = np.array([_today(b, begin, end, table.file) is not None for begin, end in due], dtype=bool)
-    skipped = today & ~b.energy(table.text("appliance")).any(axis=1)
+    skipped = today & ~_appliance_wh(b, table).any(axis=1)
     run = np.array([_run_wh(b, table, i).sum() for i in range(len(table))])
     agreed = table.numbers("skip_value")
     return float(np.where(np.isnan(agreed), run / WH_PER_MWH * b.terms.price_cap, agreed)[skipped].sum())

@@ -134,10 +134,10 @@ class Table:
             raise DamagedFileError(self.file, f"column {column} is missing")
 
 
-def read_table(root: Path, file: str) -> Table:
-    """The table ``file`` (a path below ``root`` without its ending)."""
+def read_table(place: Path, file: str) -> Table:
+    """The table at ``place``, a path without its ending; ``file`` is how the run calls it."""
     for ending in ENDINGS:
-        path = root / f"{file}{ending}"
+        path = place.with_name(place.name + ending)
         if path.is_file():
             return Table(file + ending, _parse(path, file + ending))
     raise MissingFileError(f"{file}{ENDINGS[0]} is missing")

@@ -32,9 +32,11 @@ class Terms:
     synthetic: bool
 
 
-def read_terms(root: Path, file: str, delivery_date: str) -> Terms:
-    """Terms of one case.toml; ``delivery_date`` (ISO) serves where the file leaves it to the command line."""
-    path = root / file
+def read_terms(path: Path, file: str, delivery_date: str) -> Terms:
+    """Terms of the case.toml at ``path``, which the run calls ``file``.
+
+    ``delivery_date`` (ISO) serves where the file leaves it to the command line.
+    """
     if not path.is_file():
         raise MissingFileError(f"{file} is missing")
     try:

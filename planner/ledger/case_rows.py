@@ -15,6 +15,8 @@ from planner.cleared import Cleared, ClearedBuilding, Wh
 from planner.ledger.documents import settings_toml
 from planner.ledger.tables import write_contract_table
 from planner.tables import TABLES
+from planner.timeseries import sources
+from planner_models.words import IntervalGrid
 
 STEMS = {table.name: table.stem for table in TABLES}
 COLUMNS = {table.name: table.names for table in TABLES}
@@ -37,18 +39,22 @@ def writer(root: Path, case: Any, cleared: Cleared) -> Write:
     return write
 
 
-def on_starts(frame: pd.DataFrame, cleared: Cleared) -> pd.DataFrame:
-    """A series by interval or start as rows by start on the horizon; the look-ahead repeats the delivery day."""
+def on_starts(frame: pd.DataFrame, key: Sequence[str], cleared: Cleared) -> pd.DataFrame:
+    """Series by interval or start as rows by start on the horizon, one series for each value of ``key``.
+
+    Rows by interval are repeated over the look-ahead as the clear repeats them; a row by start goes before that.
+    """
     if frame.empty:
         return frame
     starts = starts_of(cleared)
     by_start = frame[frame["interval"].isna() & frame["start"].isin(starts)]
     numbered = frame[frame["interval"].notna()]
-    cells = pd.DataFrame({"interval": np.arange(len(starts)) % cleared.settled + 1, "start": starts})
+    grid = IntervalGrid(cleared.starts, cleared.minutes, cleared.settled)
+    cells = pd.DataFrame({"interval": sources(grid) + 1, "start": starts})
     cells["interval"] = cells["interval"].astype(frame["interval"].dtype)
     tiled = numbered.drop(columns="start").merge(cells, on="interval", how="inner")
     joined = pd.concat([part for part in (by_start, tiled) if len(part)] or [by_start], ignore_index=True)
-    return joined.drop(columns="interval")
+    return joined.drop_duplicates([*key, "start"], ignore_index=True).drop(columns="interval")
 
 
 def in_order(orders: pd.DataFrame) -> pd.DataFrame:

@@ -29,9 +29,9 @@ def write_market_case(root: Path, case: Any, city: City, cleared: Cleared) -> No
     above = case.nodes[~inside].drop(columns=["metering_point", "occupant", "tariff"], errors="ignore")
     buildings = case.nodes.loc[case.nodes["kind"] == "building", ["node", "parent", "kind", "loss_ratio"]]
     write("nodes", pd.concat([above, buildings], ignore_index=True))
-    write("limits", on_starts(case.limits[case.limits["node"].isin(above["node"])], cleared))
+    write("limits", on_starts(case.limits[case.limits["node"].isin(above["node"])], ["node"], cleared))
     write("grid_prices", _exchange_rows(city, cleared))
-    write("supply", on_starts(case.supply, cleared))
+    write("supply", on_starts(case.supply, ["contract", "zone"], cleared))
     write("orders", in_order(case.orders))
     write("lines", case.lines)
     allocated = {b.building: allocated_wh(b) for b in sorted(cleared.buildings, key=lambda b: b.building)}

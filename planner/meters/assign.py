@@ -9,8 +9,10 @@ import pandas as pd
 
 from planner.meters import table
 from planner.meters.reader import Options, Rows
-from planner.meters.report import mask
+from planner.meters.report import FileReport, mask
 from planner.problems import Problem
+
+OWN_IDS = "canonical"  # the format whose files name their meters as the case does; exports of others have their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +58,35 @@ def pick(rows: Rows, wanted: Request) -> tuple[Rows, list[Problem]]:
     parts: list[pd.DataFrame] = []
     problems: list[Problem] = []
     for meter, channel in wanted.meters:
-        source = meter if meter in inside else inside[0] if len(inside) == 1 and not named else None
-        if source is None:
-            shown = ", ".join(mask(other) for other in inside[:5]) + (", ..." if len(inside) > 5 else "")
-            hint = f"{mask(meter)} is not among its {len(inside)} meters; name the meter as the file does"
-            problems.append(Problem(rows.report.file, 0, "holds other meters", shown, hint))
+        source = _source(meter, inside, named, rows.report)
+        if isinstance(source, Problem):
+            problems.append(source)
             continue
         part, problem = _channel(rows.frame[rows.frame["meter"] == source], meter, channel, rows.report.file)
         parts.append(part)
         problems += [problem] if problem else []
-    note = f"{len(inside) - len(named)} other meters left out" if named and len(inside) > len(named) else ""
-    report = replace(rows.report, notes=(*rows.report.notes, note)) if note else rows.report
-    return replace(rows, frame=table.concat(parts), report=report), problems
+    notes = (*rows.report.notes, *_notes(inside, named, ids))
+    return replace(rows, frame=table.concat(parts), report=replace(rows.report, notes=notes)), problems
+
+
+def _source(meter: str, inside: list[str], named: list[str], report: FileReport) -> str | Problem:
+    """The id under which a file holds a meter: its own, or in an export of others that of its only meter."""
+    if meter in inside:
+        return meter
+    if len(inside) == 1 and not named:
+        foreign = Problem(report.file, 0, f"no meter {mask(meter)}", hint=f"the file names {mask(inside[0])}")
+        return foreign if report.format == OWN_IDS else inside[0]
+    shown = ", ".join(mask(other) for other in inside[:5]) + (", ..." if len(inside) > 5 else "")
+    hint = f"{mask(meter)} is not among its {len(inside)} meters; name the meter as the file does"
+    return Problem(report.file, 0, "holds other meters", shown, hint)
+
+
+def _notes(inside: list[str], named: list[str], ids: list[str]) -> Iterator[str]:
+    """What was done without being asked for: meters left out, or the only meter read under another id."""
+    if named and len(inside) > len(named):
+        yield f"{len(inside) - len(named)} other meters left out"
+    if not named and len(inside) == 1:
+        yield f"its only meter {mask(inside[0])} is read as {', '.join(map(mask, ids))}"
 
 
 def _channel(frame: pd.DataFrame, meter: str, channel: str | None, file: str) -> tuple[pd.DataFrame, Problem | None]:

@@ -14,6 +14,7 @@ from planner.meters.source import Source
 from planner.problems import Problem
 
 MOST_PROBLEMS = 20
+MOST_KWH = 1e8  # of one reading; a large city's day
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def several(file: str, lines: Iterable[int], what: str, values: Iterable[object]
 
 
 def implausible(file: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """Rows that no meter can have counted are taken out: negative outside ``net``, infinite, no length.
+    """Rows that no meter can have counted are taken out: negative outside ``net``, infinite, huge, no length.
 
     A row without a number becomes ``missing``; that is a quality, not an error.
     """
@@ -64,13 +65,16 @@ def implausible(file: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Prob
     channel = frame["channel"].astype(object).to_numpy()
     negative = (energy < 0) & (channel != "net")
     endless = np.isinf(energy)
+    huge = (np.abs(energy) > MOST_KWH) & ~endless
     lengthless = frame["minutes"].to_numpy() <= 0
     line = frame["line"].to_numpy()
     hint = "only net may be negative; what flows out is a positive export"
     problems = several(file, line[negative], "energy_kwh is negative", energy[negative], hint)
     problems += several(file, line[endless], "energy_kwh is not a finite number", energy[endless], "")
+    what = f"energy_kwh is not plausible: beyond {MOST_KWH:,.0f}"
+    problems += several(file, line[huge & ~negative], what, energy[huge & ~negative], "is it in Wh?")
     problems += several(file, line[lengthless], "minutes is not positive", frame["minutes"][lengthless], "")
-    keep = ~(negative | endless | lengthless)
+    keep = ~(negative | endless | huge | lengthless)
     frame = frame[keep].reset_index(drop=True) if not keep.all() else frame
     absent = np.isnan(frame["energy_kwh"].to_numpy())
     if absent.any():

@@ -98,7 +98,7 @@ def convergence(name: str, rounds: Sequence[int], bound: Floats, value: float, u
         axes.xaxis.get_major_locator().set_params(integer=True)
         # Early bounds may lie far below; what matters is where the two meet.
         near = bound[bound > value - 3 * max(abs(value), value - bound[-1])]
-        floor = min(float(near.min()), value)
+        floor = min(float(near.min(initial=value)), value)
         room = 0.08 * (value - floor) or 0.1 * max(abs(value), 1.0)
         axes.set_ylim(floor - room, value + room)
     return drawing.svg

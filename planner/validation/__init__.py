@@ -27,12 +27,13 @@ def checks() -> tuple[Check, ...]:
         meters,
         nodes,
         orders,
+        prices,
         references,
         series,
         settings,
     )
 
-    modules = (settings, ids, nodes, references, meters, assets, series, allocations, orders, listings)
+    modules = (settings, ids, nodes, references, meters, assets, prices, series, allocations, orders, listings)
     return tuple(check for module in modules for check in module.CHECKS)
 
 

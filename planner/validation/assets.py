@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from planner.problems import Problem
+from planner.tables import size_of
 from planner.timegrid import Clock, moment, nominal_hours
 from planner.validation.common import each, rows_where
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from planner.case import Case
 
 TINY_KWH = 1e-9
+POWER = size_of("profile_kw")
 
 
 def loads_have_one_source(case: Case) -> Iterator[Problem]:
@@ -155,6 +157,10 @@ def appliances_fit(case: Case) -> Iterator[Problem]:
             if text:
                 yield case.problem("appliances", row, "profile_kw is no list of powers", text, "write 1.2;0.8;0.8")
             continue
+        if max(powers) > POWER.most:
+            what = f"profile_kw is not plausible: beyond {POWER.most:,.0f}"
+            yield case.problem("appliances", row, what, appliances["profile_kw"].iloc[row], POWER.hint)
+            continue
         step = int(appliances["profile_minutes"].iloc[row])
         if step < 1 or (step % minutes and minutes % step):
             what = f"profile_minutes fits no interval of {minutes} minutes"
@@ -199,12 +205,17 @@ def bands_are_open(case: Case) -> Iterator[Problem]:
     yield from each(case, "generators", g["min_kw"] > g["max_kw"], "min_kw is above max_kw", g["min_kw"])
 
 
-def prices_within_bounds(case: Case) -> Iterator[Problem]:
-    """The value of a load does not exceed the price cap: nobody can be asked for more."""
-    cap = case.settings.market.price_cap
-    loads: pd.DataFrame = case.loads
-    wrong = np.asarray(loads["value_per_mwh"] > cap)
-    yield from each(case, "loads", wrong, f"value_per_mwh is above the price cap {cap:g}", loads["value_per_mwh"])
+def scaled_powers(case: Case) -> Iterator[Problem]:
+    """A profile in shares times its peak is a power that a city can have."""
+    profiles = case.profiles
+    highest = profiles["value"].groupby(profiles["profile"]).max()
+    for table in ("loads", "solar", "wind"):
+        assets = case.tables[table]
+        if not len(assets):
+            continue
+        power = assets["peak_kw"] * assets["profile"].map(highest).where(assets["profile"].str.endswith("_pu"))
+        what = f"peak_kw times the highest value of the profile is not plausible: beyond {POWER.most:,.0f} kW"
+        yield from each(case, table, power > POWER.most, what, power, POWER.hint)
 
 
 CHECKS = (
@@ -219,5 +230,5 @@ CHECKS = (
     vehicle_powers,
     appliances_fit,
     bands_are_open,
-    prices_within_bounds,
+    scaled_powers,
 )

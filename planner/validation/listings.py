@@ -1,4 +1,4 @@
-"""Tariffs and listings: times that can be read, windows that are open, one limit each."""
+"""Tariffs and listings: times that can be read, no row twice, windows that are open, one limit each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from planner.problems import Problem
 from planner.timegrid import Clock, days_of, moment, months_of, nominal_hours
-from planner.validation.common import each
+from planner.validation.common import each, in_file_order, rows_where
 
 if TYPE_CHECKING:
     from planner.case import Case
@@ -26,6 +26,19 @@ def tariff_times(case: Case) -> Iterator[Problem]:
             if wrong:
                 hint = {"days": "write mon-fri", "months": "write 11-3,6"}.get(column, "write 06:00")
                 yield case.problem("tariffs", row, f"{column} is not understood", text, hint)
+
+
+def tariff_rows_differ(case: Case) -> Iterator[Problem]:
+    """A row that repeats another one in every column would be charged twice."""
+    tariffs = case.tariffs
+    seen: dict[tuple[object, ...], int] = {}
+    cells = [tuple(row) for row in tariffs.itertuples(index=False)]
+    for row in in_file_order(case, "tariffs", rows_where(tariffs.duplicated(keep=False))):
+        first = seen.setdefault(cells[row], row)
+        if first != row:
+            what = f"a duplicate row of component '{tariffs['component'].iloc[row]}'"
+            hint = f"it is already in line {case.problem('tariffs', first, '').line}"
+            yield case.problem("tariffs", row, what, tariffs["tariff"].iloc[row], hint)
 
 
 def listings_have_a_window(case: Case) -> Iterator[Problem]:
@@ -50,4 +63,4 @@ def listings_have_one_limit(case: Case) -> Iterator[Problem]:
     yield from each(case, "listings", ~hourly & ~total, "no limit price", listings["listing"], hint)
 
 
-CHECKS = (tariff_times, listings_have_a_window, listings_have_one_limit)
+CHECKS = (tariff_times, tariff_rows_differ, listings_have_a_window, listings_have_one_limit)

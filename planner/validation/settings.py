@@ -64,9 +64,6 @@ def pricing_fits(case: Case) -> Iterator[Problem]:
     if pricing in ORDER_BOOK_ONLY and len(case.nodes):
         hint = "a city clears under convex_hull or fixed_integers"
         yield setting(case, "market.pricing", "this rule is for order books alone", pricing, hint)
-    if pricing == "fixed_integers" and len(case.nodes) and case.settings.solver.mode == "decentralised":
-        hint = "the rounds find convex_hull prices; fixed_integers needs mode monolith (preset internal or lab)"
-        yield setting(case, "market.pricing", "this rule needs the whole city in one model", pricing, hint)
 
 
 def something_to_clear(case: Case) -> Iterator[Problem]:
