@@ -13,6 +13,7 @@ from planner.commands import cases, meters, runs, scenarios
 from planner.commands.common import command
 from planner.commands.console import Console
 from planner.commands.outcome import Exit
+from planner.commands.streams import results_apart
 
 app = typer.Typer(
     name="planner",
@@ -71,7 +72,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(run())
+    with results_apart():
+        code = run()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

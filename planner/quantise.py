@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from planner_models.assets.battery import needs_fill
 from planner_models.words import Appliance, Battery, Flexible, Generator, IntervalGrid, Load, Plant, Vehicle
 
 Floats = npt.NDArray[np.float64]
@@ -79,6 +80,7 @@ def batteries(assets: Sequence[Battery], grid: IntervalGrid, v: Mapping[str, Flo
     retained = 1 - _numbers(assets, "standing_loss_per_h") * grid.hours
     low, high = _numbers(assets, "minimum_kwh"), _numbers(assets, "energy_kwh")
     fill = np.asarray(v.get("fill", np.zeros_like(both)))
+    may_fill = np.array([needs_fill(a) for a in assets])
     stored = np.zeros_like(both)
     level = _numbers(assets, "initial_kwh")
     overlaps = np.zeros(len(assets), dtype=bool)
@@ -86,7 +88,7 @@ def batteries(assets: Sequence[Battery], grid: IntervalGrid, v: Mapping[str, Flo
     for t in range(both.shape[1]):
         moved = retained * level + into * charge[:, t] / 1000 - discharge[:, t] / 1000 / out_of
         wanted = np.maximum(moved + np.where(fill[:, t] > DUST_KWH, fill[:, t], 0.0), low)
-        filled += np.where(fill[:, t] > DUST_KWH, np.maximum(wanted - moved, 0.0), 0.0)
+        filled += np.where(may_fill, np.maximum(wanted - moved, 0.0), 0.0)
         overlaps |= wanted > high + SLACK_KWH
         level = np.minimum(wanted, high)
         stored[:, t] = level

@@ -178,6 +178,52 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert done.returncode == 141
 
 
+PRINTS_FROM_C = """
+import ctypes, os
+from planner import clearing, cli
+clear = clearing.clear
+def printing(*given, **more):
+    os.write(1, b"straight to the descriptor\\n")
+    ctypes.CDLL(None).printf(b"held back by C until the end\\n")
+    return clear(*given, **more)
+clearing.clear = printing
+cli.main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks C to print")
+def test_what_a_library_prints_is_no_result(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PRINTS_FROM_C, "clear", str(SMALL), "-o", str(tmp_path / "run"), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["report"]
+    assert "straight to the descriptor" in done.stderr
+    assert "held back by C" in done.stderr
+
+
+def test_the_entry_point_gives_stdout_back() -> None:
+    code = "import os\nfrom planner import cli\ntry: cli.main()\nexcept SystemExit: os.write(1, b'back')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.startswith("planner ")
+    assert done.stdout.endswith("back")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes descriptors as a shell does")
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_closed_descriptor_is_no_error(closed: str) -> None:
+    line = f'"$0" -c "from planner.cli import main; main()" --version {closed}'
+    assert (
+        subprocess.run(["sh", "-c", line, sys.executable], capture_output=True, check=False, cwd=ROOT).returncode == 0
+    )
+
+
 def _closed_pipe() -> int:
     reading, writing = os.pipe()
     os.close(reading)
@@ -485,6 +531,20 @@ def test_export(call: Call, finished: Path) -> None:
     ]
 
 
+def test_export_into_a_folder_in_use_needs_force(call: Call, finished: Path) -> None:
+    Path("taken").mkdir()
+    Path("taken/nomination.csv").write_text("mine")
+    said = call("export", finished, "-o", "taken")
+    assert said.code == 2
+    assert "taken: is not empty" in said.err
+    assert "--force" in said.err
+    assert Path("taken/nomination.csv").read_text() == "mine"
+    assert [path.name for path in Path("taken").iterdir()] == ["nomination.csv"]
+    assert call("export", finished, "-o", "taken/nomination.csv", "--force").code == 2
+    assert call("export", finished, "-o", "taken", "--force").code == 0
+    assert Path("taken/nomination.csv").read_text().startswith("zone,")
+
+
 # -- forecast, allocate, ingest, generate
 
 
@@ -505,12 +565,39 @@ def test_forecast_without_meters(call: Call, case_folder: Folder) -> None:
     assert here() == []
 
 
-def test_forecast(call: Call, case_folder: Folder) -> None:
+def metered(case_folder: Folder) -> Folder:
+    """The small case with five weeks of readings of one flat."""
     hours = pd.date_range("2026-05-01", "2026-06-08", freq="h", tz="Europe/Stockholm", inclusive="left")
     rows = "".join(f"m1,import,{hour.isoformat()},60,0.5,actual\n" for hour in hours)
     case_folder.write("meters/m.csv", "meter,channel,start,minutes,energy_kwh,quality\n" + rows)
     case_folder.write("meters.csv", "meter,node,file\nm1,flat1,m.csv\n")
-    case_folder.write("loads.csv", "load,node,meter,meter_includes\nflat1-load,flat1,m1,none\n")
+    return case_folder.write("loads.csv", "load,node,meter,meter_includes\nflat1-load,flat1,m1,none\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ("<!DOCTYPE html><html><body>log in</body></html>", "an HTML page"),
+        ("meter,channel,start,minutes,energy_kwh\n", "holds no readings"),
+    ],
+)
+def test_validate_opens_meter_files(call: Call, case_folder: Folder, text: str, words: str) -> None:
+    case = metered(case_folder)
+    said = call("validate", case.path, "-v")
+    assert said.code == 0, said.err
+    assert re.search(r"^meters/m.csv +canonical +1 +912 +912 +0$", said.out, re.MULTILINE)
+    assert json.loads(call("validate", case.path, "--json").out)["readings"] == 912
+    case.write("meters/m.csv", text)
+    said = call("validate", case.path)
+    assert said.code == 2
+    assert said.out == ""
+    assert "meters/m.csv" in said.err
+    assert words in said.err
+
+
+def test_forecast(call: Call, case_folder: Folder) -> None:
+    metered(case_folder)
     said = call("forecast", case_folder.path, "-o", "f.parquet")
     assert said.code == 0, said.err
     table = pd.read_parquet("f.parquet")

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from case_folders import CASE_TOML, Folder, rows, small_tables
 
 import planner
 from planner.audit.rules import RULES
 from planner.ledger import Run
-from planner.report import write_report
+from planner.report import charts, write_report
 from planner.report.day import group_positions, read_day
 from planner.report.disclosure import read_released
 from planner.report.money import read_settlement
@@ -235,6 +236,23 @@ def test_known_cases_have_a_page(name: str, tmp_path: Path) -> None:
     page = page_of(planner.clear(planner.read_case(CASES / name), tmp_path / name).folder)
     assert "Position" in page
     assert "nan" not in text_of(page).lower().replace("tenant", "")
+
+
+def test_a_city_without_loads_has_a_page(tmp_path: Path) -> None:
+    nodes = rows("node,parent,kind", "city,,city", "b,city,building")
+    files = {"case.toml": CASE_TOML, "nodes.csv": nodes, "grid.csv": small_tables()["grid.csv"]}
+    for name, text in files.items():
+        Folder(tmp_path / "case").write(name, text)
+    folder = planner.clear(planner.read_case(tmp_path / "case"), tmp_path / "run").folder
+    assert "Bound and cost" in page_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value"), [([0.0], 0.0), ([-5.0, 0.0], 0.0), ([3.0, 3.0], 3.0), ([-9.0, 2.0], -1.0)]
+)
+def test_bounds_are_drawn_whatever_they_are(bounds: list[float], value: float) -> None:
+    svg = charts.convergence("rounds", list(range(len(bounds))), np.array(bounds), value, "EUR")
+    assert svg.startswith("<svg")
 
 
 def test_numbers_are_written_for_people() -> None:

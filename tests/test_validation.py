@@ -56,6 +56,12 @@ def check(folder: Any, broken: Broken) -> None:
 METERS = ("meters.csv", "meter,node,file,channel,part_of\nm1,flat1,a.csv,import,\n")
 METER_FILE = ("meters/a.csv", "start,energy_kwh\n")
 
+TARIFF_TWICE = """tariff,component,level,direction,basis,rate
+home,energy,unit,import,per_mwh,150
+home,energy,unit,import,per_mwh,50
+home,energy,unit,import,per_mwh,150.0
+"""
+
 NODES = [
     Broken(
         "unknown parent",
@@ -210,6 +216,58 @@ CELLS = [
         "energy_kwh is not a number (three)",
         [("supply.csv", "city,8,3", "city,8,three")],
         only=False,
+    ),
+    Broken(
+        "watt-hours",
+        "supply.csv:9",
+        "beyond 100,000,000 (1e12)",
+        [("supply.csv", "city,8,3", "city,8,1e12")],
+        hint="Wh?",
+    ),
+    Broken(
+        "watts", "loads.csv:4", "beyond 10,000,000 (1e300)", [("loads.csv", "work_pu,5", "work_pu,1e300")], hint="W?"
+    ),
+    Broken("a price of nobody", "supply.csv:2", "beyond 1,000,000 (-1e300)", [("supply.csv", "1,3,70", "1,3,-1e300")]),
+    Broken(
+        "a limit of nobody", "nodes.csv:6", "(1e300)", [("nodes.csv", "apartment,10,", "apartment,1e300,")], hint="W?"
+    ),
+    Broken("a huge cost", "generators.csv:2", "cost_per_mwh is not plausible", [("generators.csv", "2,150", "2,1e9")]),
+    Broken(
+        "an appliance in watts", "appliances.csv:2", "profile_kw is not plausible", [("appliances.csv", "1.2", "1e9")]
+    ),
+    Broken("a profile in watts", "profiles.csv:2", "value is not plausible", [("profiles.csv", "1,0.4", "1,4e8")]),
+    Broken(
+        "a peak in watts",
+        "loads.csv:4",
+        "peak_kw times",
+        [("loads.csv", "work_pu,5", "work_pu,9.9e6"), ("profiles.csv", "1,0.4,0.2", "1,0.4,20")],
+    ),
+    Broken(
+        "a cap of nobody",
+        "case.toml:12",
+        "price_cap must lie",
+        [("case.toml", "price_cap = 4000.0", "price_cap = 1e300")],
+    ),
+    Broken(
+        "import above the cap",
+        "grid.csv:4",
+        "import_price_per_mwh is above price_cap 4000 (5000)",
+        [("grid.csv", "city,3,103", "city,3,5000")],
+        hint="raise price_cap",
+    ),
+    Broken(
+        "export below the floor",
+        "grid.csv:4",
+        "export_price_per_mwh is below price_floor -500 (-501)",
+        [("grid.csv", "city,3,103,60", "city,3,103,-501")],
+        hint="lower price_floor",
+    ),
+    Broken(
+        "a tariff row twice",
+        "tariffs.csv:4",
+        "a duplicate row of component 'energy' (home)",
+        write=[("tariffs.csv", TARIFF_TWICE)],
+        hint="line 2",
     ),
     Broken("missing energy", "supply.csv:3", "energy_kwh is missing", [("supply.csv", "city,2,3,", "city,2,,")]),
     Broken(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.audit import (
+    appliances,
     assets,
     balance,
     battery,
@@ -43,7 +44,7 @@ OF_BUILDINGS: tuple[Check, ...] = (
     (("C3",), assets.check_plants),
     (("C4", "C5"), battery.check_batteries),
     (("C6",), shifting.check_vehicles),
-    (("C7",), shifting.check_appliances),
+    (("C7",), appliances.check_appliances),
     (("C8",), shifting.check_bands),
     (("C9",), assets.check_generators),
     (("C10",), positions.check_net_use),
@@ -100,7 +101,7 @@ class _Job:
 
 
 def audit(run: Path | str | Any, reader: Identity | None = None) -> Audit:
-    """Audit a run folder, or any part of one; ``run`` is a path or has one as ``folder``.
+    """Audit a run folder, any part of one, or one holder's own folder; ``run`` is a path or has one as ``folder``.
 
     ``reader`` are the marketplace's keys, if the bodies of the envelopes are to be read as well.
     """

@@ -11,6 +11,9 @@ from planner.audit.evidence import Building
 from planner.audit.findings import Findings
 from planner.audit.table import Numbers, Table, Wh
 
+SEEN_WH = 1e-4
+"""States are given unrounded: what is gained beyond this was filled in, however little it is."""
+
 
 @dataclass(frozen=True)
 class Batteries:
@@ -86,5 +89,5 @@ def cost_of_batteries(b: Building) -> float:
     if known is None:
         return 0.0
     wear = np.maximum(-known.energy, 0) * column(known.table.numbers("wear_per_mwh", 0.0))
-    filled = np.where(known.may_fill & (known.gain_wh > known.tolerance_wh), known.gain_wh, 0.0)
+    filled = np.where(known.may_fill & (known.gain_wh > SEEN_WH), known.gain_wh, 0.0)
     return float(wear.sum() + filled.sum() * b.terms.price_cap) / WH_PER_MWH

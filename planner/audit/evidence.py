@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from planner.audit.document import read_json
 from planner.audit.grid import Grid
 from planner.audit.holder import MARKET, part_of
 from planner.audit.series import Series, dense, dense_numbers, dense_wh, names_of
@@ -85,16 +85,7 @@ class Evidence:
         return self.buildings
 
     def json(self, file: str) -> dict[str, Any]:
-        path = self.path(file)
-        if not path.is_file():
-            raise MissingFileError(f"{file} is missing")
-        try:
-            content = json.loads(path.read_bytes())
-        except (ValueError, OSError, RecursionError) as error:
-            raise DamagedFileError(file, f"is not JSON: {str(error)[:80]}") from None
-        if not isinstance(content, dict):
-            raise DamagedFileError(file, "is not a JSON object")
-        return content
+        return read_json(self.path(file), file)
 
     def table(self, file: str) -> Table:
         """A table by its path without ending; read once, a failure remembered."""

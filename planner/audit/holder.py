@@ -7,15 +7,17 @@ from pathlib import Path
 from planner.audit.table import DamagedFileError, MissingFileError, read_table
 
 MARKET = "market"
+OF_BUILDING = ("answer.json", "units.csv", "position.csv", "dispatch.parquet")
+OF_MARKET = ("prices.csv", "positions.csv", "groups.csv", "exchange.csv")
 
 
 def part_of(root: Path) -> str:
     """``market`` or ``buildings/<id>`` for that holder's own folder, '' for a whole run and for anything else."""
     if (root / "market").exists() or (root / "buildings").exists() or not (root / "case").is_dir():
         return ""
-    if (root / "answer.json").is_file():
+    if any((root / name).is_file() for name in OF_BUILDING):
         return f"buildings/{_building(root)}"
-    return MARKET if (root / "prices.csv").is_file() else ""
+    return MARKET if any((root / name).is_file() for name in OF_MARKET) else ""
 
 
 def _building(root: Path) -> str:
@@ -25,5 +27,5 @@ def _building(root: Path) -> str:
     except (MissingFileError, DamagedFileError):
         return root.resolve().name
     kinds = zip(nodes.text("node"), nodes.text("kind"), strict=True)
-    found = [node for node, kind in kinds if kind == "building"]
+    found = [node for node, kind in kinds if kind == "building" and node]
     return found[0] if len(found) == 1 else root.resolve().name

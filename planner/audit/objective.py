@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from planner.audit.appliances import cost_of_appliances
 from planner.audit.assets import WH_PER_MWH, cost_of_generators, cost_of_loads, cost_of_plants
 from planner.audit.battery import cost_of_batteries
 from planner.audit.evidence import Building, Evidence
@@ -17,7 +18,7 @@ from planner.audit.findings import Findings
 from planner.audit.market import Market
 from planner.audit.orders import welfare
 from planner.audit.series import case_series
-from planner.audit.shifting import cost_of_appliances, cost_of_bands, cost_of_vehicles
+from planner.audit.shifting import cost_of_bands, cost_of_vehicles
 from planner.audit.table import DamagedFileError, MissingFileError
 
 RELATIVE = 1e-5

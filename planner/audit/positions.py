@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from planner.audit.appliances import idle_appliances
 from planner.audit.evidence import Building
 from planner.audit.findings import Findings
 from planner.audit.network import limit_wh, loss_ratio
 from planner.audit.series import case_series
-from planner.audit.shifting import absent_vehicles, idle_appliances
+from planner.audit.shifting import absent_vehicles
 from planner.audit.table import Wh
 
 ROUNDING_WH = 1

@@ -31,18 +31,26 @@ def validate(
 ) -> None:
     """Say everything that is wrong with a case, at once.
 
+    The meter files are read as soon as nothing is wrong with the tables.
+
     \b
     Example: planner validate data/riverside -v
     """
     from planner.case import read_case
+    from planner.commands.meters import overview
+    from planner.meters import read_meters
 
     read = read_case(case, date)
+    metered = read_meters(read) if len(read.meters) else None
     rows = {name: len(table) for name, table in read.tables.items() if len(table)}
     console.notes(read.notes, most=len(read.notes) if verbose else 5)
     text = _case_in_words(read)
     if verbose:
-        text += "\n\n" + "\n".join(f"{count:>9,} rows  {name}" for name, count in rows.items()) + "\n\n" + _tree(read)
+        text += "\n\n" + "\n".join(f"{count:>9,} rows  {name}" for name, count in rows.items())
+        text += "\n\n" + overview(metered.reports) if metered else ""
+        text += "\n\n" + _tree(read)
     told: dict[str, Any] = {"valid": True, "problems": [], "rows": rows, "notes": list(read.notes)}
+    told["readings"] = len(metered.table) if metered else 0
     if console.json:
         told |= {"name": read.settings.name, "delivery_date": read.settings.delivery_date, "case_sha256": read.sha256}
     console.result(text, told)

@@ -51,7 +51,7 @@ def ingest(
             raise InvalidInput(metered.problems)
     if out is not None:
         write_table(metered.table, out)
-    text = "\n".join(map(str, metered.reports)) if verbose else _overview(metered.reports)
+    text = "\n".join(map(str, metered.reports)) if verbose else overview(metered.reports)
     rows = f"{len(metered.table):,} readings" + (f" in {out}" if out else "; nothing was written, use -o")
     files = [asdict(report) for report in metered.reports]
     console.result(f"{text}\n{rows}", {"readings": len(metered.table), "written": str(out or ""), "files": files})
@@ -102,7 +102,7 @@ def _refuse_out(out: Path | None, paths: Sequence[Path]) -> None:
         raise refuse("is also one of the exports", "use -o with another file", out.name)
 
 
-def _overview(reports: Sequence[FileReport]) -> str:
+def overview(reports: Sequence[FileReport]) -> str:
     """One line a file."""
     head = ("file", "format", "meters", "read", "used", "rejected", "found")
     return table_in_words([head, *(_row(report) for report in reports)])

@@ -169,10 +169,12 @@ def export(
     console: Console,
     run: RunPath,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where to put them.", show_default=False)],
+    force: Annotated[bool, typer.Option("--force", help="Also into a folder that is not empty.")] = False,
 ) -> None:
     """Write nomination, setpoints and sharing keys.
 
-    Three files: nomination.csv, setpoints.csv, sharing_keys.csv.
+    Three files: nomination.csv, setpoints.csv, sharing_keys.csv.  With --force they replace their namesakes in DIR
+    and leave its other files alone.
 
     \b
     Example: planner export runs/riverside -o outgoing
@@ -180,6 +182,10 @@ def export(
     from planner.export import export as export_run
     from planner.ledger import read_run
 
+    if out.exists() and not out.is_dir():
+        raise refuse("is a file", "use -o with a folder", out.name)
+    if not force and out.is_dir() and any(out.iterdir()):
+        raise refuse("is not empty", "use -o with another folder, or --force to write into this one", out.name)
     written = export_run(read_run(run), out)
     console.result("\n".join(map(str, written)), {"written": [str(path) for path in written]})
 

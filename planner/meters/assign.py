@@ -51,7 +51,8 @@ def format_options(text: str | None) -> tuple[str | None, dict[str, str]]:
 def pick(rows: Rows, wanted: Request) -> tuple[Rows, list[Problem]]:
     """The rows of the wanted meters under their ids in the case, and what could not be told apart."""
     if rows.frame.empty:
-        return rows, []
+        hint = "a header alone is no history"
+        return rows, [] if rows.problems else [Problem(rows.report.file, 0, "holds no readings", hint=hint)]
     inside = sorted(str(m) for m in rows.frame["meter"].cat.remove_unused_categories().cat.categories)
     ids = sorted({meter for meter, _ in wanted.meters})
     named = [meter for meter in ids if meter in inside]

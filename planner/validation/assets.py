@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
 from planner.problems import Problem
 from planner.tables import size_of
 from planner.timegrid import Clock, moment, nominal_hours

@@ -21,6 +21,8 @@ def values_of_loads(case: Case) -> Iterator[Problem]:
 def prices_of_the_grid(case: Case) -> Iterator[Problem]:
     """Whoever imports or exports at the margin sets the price of a zone, and prices keep to floor and cap."""
     market = case.settings.market
+    if market.price_floor >= market.price_cap:
+        return  # said of case.toml
     for column in ("import_price_per_mwh", "export_price_per_mwh"):
         price = case.grid_prices[column]
         words, hint = f"{column} is above price_cap {market.price_cap:g}", "correct the price, or raise price_cap"
