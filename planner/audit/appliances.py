@@ -14,11 +14,15 @@ from planner.timegrid import Window
 
 def _run_wh(b: Building, table: Table, row: int) -> Numbers:
     """The appliance's profile as Wh per interval of the grid."""
-    power = np.array([float(part) for part in table.text("profile_kw")[row].replace(",", ";").split(";") if part])
+    power = _powers(table, row)
     minutes = table.numbers("profile_minutes", b.grid.minutes)[row]
     energy = np.concatenate([[0.0], np.cumsum(power * minutes / 60 * 1000)])
     count = int(-(-len(power) * minutes // b.grid.minutes))
     return np.diff(np.rint(np.interp(np.arange(count + 1) * b.grid.minutes, np.arange(len(energy)) * minutes, energy)))
+
+
+def _powers(table: Table, row: int) -> Numbers:
+    return np.array([float(part) for part in table.text("profile_kw")[row].replace(",", ";").split(";") if part])
 
 
 def check_appliances(b: Building, found: Findings) -> None:
@@ -81,6 +85,7 @@ def cost_of_appliances(b: Building) -> float:
     due = zip(table.text("earliest"), table.text("latest_end"), strict=True)
     today = np.array([_today(b, begin, end, table.file) is not None for begin, end in due], dtype=bool)
     skipped = today & ~_appliance_wh(b, table).any(axis=1)
-    run = np.array([_run_wh(b, table, i).sum() for i in range(len(table))])
+    run = np.array([_powers(table, i).sum() for i in range(len(table))])
+    run = run * table.numbers("profile_minutes", b.grid.minutes) / 60 * 1000
     agreed = table.numbers("skip_value")
     return float(np.where(np.isnan(agreed), run / WH_PER_MWH * b.terms.price_cap, agreed)[skipped].sum())

@@ -14,6 +14,9 @@ from planner.audit.series import case_series
 from planner.audit.table import DamagedFileError, Numbers, Table, Wh
 from planner.timegrid import Window, windows
 
+HALF_UP = 0.5 + 1e-6
+"""Half a Wh goes up, whatever the last bit of a product says."""
+
 
 @dataclass(frozen=True)
 class Stay:
@@ -55,7 +58,7 @@ def stays(b: Building, table: Table, names: tuple[str, ...], energy: Wh) -> Iter
             if window.first == window.last:
                 continue  # no whole interval of it lies inside the horizon
             got = float(energy[names.index(name), window.first : window.last].sum()) * efficiency[row]
-            yield Stay(row, window, np.rint(need[row] * 1000 * window.share), got, cost[row])
+            yield Stay(row, window, np.floor(need[row] * 1000 * window.share + HALF_UP), got, cost[row])
 
 
 def spans(b: Building, begin: str, end: str, file: str) -> tuple[Window, ...]:

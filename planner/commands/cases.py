@@ -43,11 +43,13 @@ def validate(
     read = read_case(case, date)
     metered = read_meters(read) if len(read.meters) else None
     rows = {name: len(table) for name, table in read.tables.items() if len(table)}
-    console.notes(read.notes, most=len(read.notes) if verbose else 5)
+    reports = metered.reports if metered else ()
+    of_files = [f"{report.file}: {note}" for report in reports for note in report.notes] if verbose else []
+    console.notes([*read.notes, *of_files], most=len(read.notes) + len(of_files) if verbose else 5)
     text = _case_in_words(read)
     if verbose:
         text += "\n\n" + "\n".join(f"{count:>9,} rows  {name}" for name, count in rows.items())
-        text += "\n\n" + overview(metered.reports) if metered else ""
+        text += "\n\n" + overview(reports) if reports else ""
         text += "\n\n" + _tree(read)
     told: dict[str, Any] = {"valid": True, "problems": [], "rows": rows, "notes": list(read.notes)}
     told["readings"] = len(metered.table) if metered else 0

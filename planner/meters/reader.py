@@ -72,7 +72,8 @@ def implausible(file: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Prob
     problems = several(file, line[negative], "energy_kwh is negative", energy[negative], hint)
     problems += several(file, line[endless], "energy_kwh is not a finite number", energy[endless], "")
     what = f"energy_kwh is not plausible: beyond {MOST_KWH:,.0f}"
-    problems += several(file, line[huge & ~negative], what, energy[huge & ~negative], "is it in Wh?")
+    told = huge & ~negative
+    problems += several(file, line[told], what, [f"{kwh:g}" for kwh in energy[told]], "is it in Wh?")
     problems += several(file, line[lengthless], "minutes is not positive", frame["minutes"][lengthless], "")
     keep = ~(negative | endless | huge | lengthless)
     frame = frame[keep].reset_index(drop=True) if not keep.all() else frame

@@ -36,7 +36,8 @@ def _run(desk: Desk, row: dict[str, Any]) -> Appliance | None:
     except ValueError:
         desk.problem("appliances", "profile_kw is not a list of numbers", row["profile_kw"], "write 1.2;0.8;0.8")
         return None
-    profile = resampled(powers, number(row["profile_minutes"], desk.grid.minutes), desk.grid.minutes)
+    step = number(row["profile_minutes"], desk.grid.minutes)
+    profile = resampled(powers, step, desk.grid.minutes)
     window = today[0]
     if window.last - window.first < len(profile):
         desk.problem(
@@ -48,7 +49,7 @@ def _run(desk: Desk, row: dict[str, Any]) -> Appliance | None:
         first_start=window.first,
         last_start=window.last - len(profile),
         profile_kwh=profile,
-        skip_cost=number(row["skip_value"], sum(profile) / 1000 * desk.price_cap),
+        skip_cost=number(row["skip_value"], sum(powers) * step / 60 / 1000 * desk.price_cap),
     )
 
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from math import floor
 from typing import Any
 
 from planner.preparation.desk import Desk, number, records, text
 from planner.timegrid import Window
 from planner_models.words import Vehicle
+
+HALF_UP = 0.5 + 1e-6
+"""Half a Wh goes up, whatever the last bit of a product says."""
 
 
 def vehicles(desk: Desk) -> list[tuple[str, Vehicle]]:
@@ -38,7 +42,7 @@ def _stay(desk: Desk, row: dict[str, Any], window: Window) -> Vehicle | None:
         id=row["vehicle"],
         first=window.first,
         last=window.last,
-        energy_kwh=round(number(row["energy_kwh"], 0.0) * window.share * 1000) / 1000,
+        energy_kwh=floor(number(row["energy_kwh"], 0.0) * window.share * 1000 + HALF_UP) / 1000,
         max_kw=number(row["max_kw"], 0.0),
         min_kw=number(row["min_kw"], 0.0),
         charge_efficiency=number(row["charge_efficiency"], 1.0),
