@@ -1,20 +1,33 @@
 """The rounds between gateways and the marketplace (formulation 3): no I/O, no clock of its own.
 
 Slices of the market first, so that answers are interior; prices by a level bundle, each round a proven bound;
-then commitments near the blended answers.  What the marketplace uses is answers and commitments, nothing else.
+then commitments near the blended answers.  All that the rounds know of a group is where it is and the words its
+fleet brings back (planner/questions.py): the same words lead to the same next questions, wherever gateways run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
-from planner.gateway import MICRO, Commitment, Gateway, Reply, SilentGroupError
+from planner.fleet import Fleet
 from planner.ladders import slice_ladder, within
 from planner.quantise import Floats
+from planner.questions import (
+    MICRO,
+    Alone,
+    Commit,
+    Commitment,
+    Price,
+    Question,
+    Refrain,
+    Reply,
+    Revert,
+    Silence,
+    Slice,
+)
 from planner_models.answer import Ladder
 from planner_models.master import Blend, Column, Master, market_positions
 from planner_models.solve import Solution, SolveError
@@ -34,17 +47,12 @@ DISPATCH_GAP = 1e-6
 
 @dataclass(frozen=True)
 class Rules:
-    """When to stop: relative gap asked, rounds allowed, lot of an answer in Wh, seconds left.
-
-    ``summed_bound`` gives the sum of all groups' bounds of a round (micro-currency) where enough of them spoke for it
-    to be said; None where every gateway says its own.
-    """
+    """When to stop: relative gap asked, rounds allowed, lot of an answer in Wh, seconds left; and the locality."""
 
     gap: float
     max_rounds: int
     lot_wh: int
     seconds_left: Callable[[], float]
-    summed_bound: Callable[[int], int | None] | None
     strict: bool = False
 
 
@@ -78,12 +86,10 @@ class Agreement:
         return sum(c.cost_micro for c in self.commitments) / MICRO + self.dispatch.objective
 
 
-def coordinate(master: Master, gateways: Sequence[Gateway], rules: Rules) -> Agreement:
-    """Run the rounds to an agreement; gateways are asked in order, answers are used in order."""
-    talk = _Talk(master, gateways, rules)
+def coordinate(master: Master, fleet: Fleet, rules: Rules) -> Agreement:
+    """Run the rounds to an agreement; ``master.sites`` are the places of ``fleet.groups``, in their order."""
+    talk = _Talk(master, fleet, rules)
     talk.ask_alone()
-    if rules.strict:
-        talk.hold()
     for _ in range(SLICE_ROUNDS):
         if talk.may_go_on():
             talk.ask_slice()
@@ -109,45 +115,40 @@ def coordinate(master: Master, gateways: Sequence[Gateway], rules: Rules) -> Agr
 class _Talk:
     """The state of the rounds."""
 
-    def __init__(self, master: Master, gateways: Sequence[Gateway], rules: Rules) -> None:
-        self.master, self.gateways, self.rules = master, gateways, rules
+    def __init__(self, master: Master, fleet: Fleet, rules: Rules) -> None:
+        self.master, self.fleet, self.rules = master, fleet, rules
+        self.names = [group.id for group in fleet.groups]
         self.rounds: list[Round] = []
         self.best_bound, self.best = -np.inf, np.zeros(len(master.market.row_lower))
-        self.positions: list[Floats] = [np.zeros(master.market.n) for _ in gateways]
+        self.positions: list[Floats] = [np.zeros(master.market.n) for _ in self.names]
         self.mute: dict[str, str] = {}
 
     @property
     def speaking(self) -> list[int]:
         """Groups that may still say something, in order."""
-        return [g for g, gateway in enumerate(self.gateways) if gateway.group.id not in self.mute]
+        return [g for g, name in enumerate(self.names) if name not in self.mute]
 
-    def hold(self) -> None:
-        """Strict locality: what every building did alone stands."""
-        for g in self.speaking:
-            self.gateways[g].hold()
-
-    def _silence(self, g: int, refused: SilentGroupError) -> None:
+    def _silence(self, g: int, reason: str) -> None:
         """The group takes no further part: nothing requested, nothing offered, at nobody's cost."""
-        self.mute[self.gateways[g].group.id] = refused.reason
+        self.mute[self.names[g]] = reason
         self.positions[g] = np.zeros(self.master.market.n)
         nothing: Floats = np.zeros(self.master.market.n)
         kept = [c for c in self.master.columns if c.group != g]
         self.master.columns[:] = [*kept, Column(g, nothing, 0.0, 0)]
         self.best_bound = -np.inf
 
-    def _hear(self, ask: Callable[[int, Gateway], Reply]) -> dict[int, Reply]:
-        """Ask everybody who speaks; who may not answer falls silent."""
-        replies = {}
-        for g in self.speaking:
-            try:
-                replies[g] = ask(g, self.gateways[g])
-            except SilentGroupError as refused:
-                self._silence(g, refused)
+    def _hear(self, questions: Mapping[int, Question]) -> dict[int, Reply]:
+        """Ask everybody in question; who does not answer falls silent."""
+        words = self.fleet.ask(questions)
+        replies = {g: word for g in questions if isinstance(word := words[g], Reply)}
+        for g in questions:
+            if g not in replies:
+                self._silence(g, _why(words[g]))
         return replies
 
     def no_trade(self) -> float:
         """Cost of the groups that speak, and of the market, if nobody traded."""
-        market = self.master.dispatch([np.zeros(self.master.market.n) for _ in self.gateways], DISPATCH_S, DISPATCH_GAP)
+        market = self.master.dispatch([np.zeros(self.master.market.n) for _ in self.names], DISPATCH_S, DISPATCH_GAP)
         return sum(self.rounds[0].replies[g].cost_micro for g in self.speaking) / MICRO + market.objective
 
     @property
@@ -158,17 +159,19 @@ class _Talk:
         return self.number < self.rules.max_rounds and self.rules.seconds_left() > 0
 
     def ask_alone(self) -> None:
-        """No trade, everybody's first word."""
-        self._take("alone", {}, self._hear(lambda g, gateway: gateway.alone(self.number)), -np.inf)
+        """No trade, everybody's first word; under strict locality what every building does alone stands."""
+        question = Alone(self.number, binds=self.rules.strict)
+        self._take("alone", {}, self._hear(dict.fromkeys(self.speaking, question)), -np.inf)
 
     def ask_slice(self) -> None:
-        ladders = {g: self._slice(g) for g in self.speaking}
-        self._take("slice", {}, self._hear(lambda g, gateway: gateway.slice(self.number, ladders[g])), -np.inf)
+        """Every group answers its share of the market's own steps."""
+        slices = {g: Slice(self.number, self._slice(g)) for g in self.speaking}
+        self._take("slice", {}, self._hear(slices), -np.inf)
 
     def ask_price(self, multipliers: Floats) -> None:
         """Every group answers its node price; the answers prove a bound."""
         prices = {g: self.master.node_price(multipliers, g) for g in self.speaking}
-        replies = self._hear(lambda g, gateway: gateway.price(self.number, prices[g]))
+        replies = self._hear({g: Price(self.number, price) for g, price in prices.items()})
         bound = self._proven(multipliers, prices, replies)
         if bound > self.best_bound:
             self.best_bound, self.best = bound, multipliers
@@ -182,7 +185,7 @@ class _Talk:
         """
         lot = self.rules.lot_wh / 1000
         total = self.master.market_value(multipliers)
-        summed = self.rules.summed_bound(self.number) if self.rules.summed_bound else None
+        summed = self.fleet.summed_bound(self.number)
         if summed is not None:
             return total + summed / MICRO
         for g, reply in replies.items():
@@ -229,8 +232,7 @@ class _Talk:
         for margin_kwh in MARGINS_KWH:
             for g in self.speaking:
                 if g not in made or g in self._overstepping():
-                    ladder = self._standing(g, margin_kwh)
-                    self._made(made, g, partial(self.gateways[g].commit, weights[g], ladder, tolerance))
+                    self._make(made, g, Commit(self._standing(g, margin_kwh), tolerance, weights[g]))
             if not self._overstepping():
                 break
             tolerance = 0.0
@@ -247,12 +249,10 @@ class _Talk:
 
     def _improve(self, made: dict[int, Commitment], g: int, tolerance: float) -> None:
         """One group commits anew from where it stands; what would overstep a feeder is taken back."""
-        before, gateway = made[g], self.gateways[g]
-        gateway.keep()
-        self._made(made, g, partial(gateway.commit, {}, self._standing(g, MARGINS_KWH[0]), tolerance))
-        if g in self._overstepping():
-            gateway.revert()
-            made[g], self.positions[g] = before, before.position_wh / 1000
+        before = made[g]
+        self._make(made, g, Commit(self._standing(g, MARGINS_KWH[0]), tolerance))
+        if g in self._overstepping() and made[g] is not before:
+            self._make(made, g, Revert())
 
     def _dispatched(self) -> Solution:
         """The market's side for the positions as they stand."""
@@ -261,33 +261,33 @@ class _Talk:
             raise SolveError(f"re-dispatch: {found.status.value}")
         return found
 
-    def _made(self, made: dict[int, Commitment], g: int, commit: Callable[[], Commitment]) -> None:
+    def _make(self, made: dict[int, Commitment], g: int, question: Question) -> None:
         """Take a commitment, or the silence of a group whose gate refuses it; an earlier commitment stands."""
-        try:
-            made[g] = commit()
-            self.positions[g] = made[g].position_wh / 1000
-        except SilentGroupError as refused:
-            if g not in made:
-                self._silence(g, refused)
+        word = self.fleet.ask({g: question})[g]
+        if isinstance(word, Commitment):
+            made[g] = word
+            self.positions[g] = word.position_wh / 1000
+        elif g not in made:
+            self._silence(g, _why(word))
 
     def _fall_back(self, made: dict[int, Commitment]) -> list[str]:
         """The largest of those who still overstep trade nothing, one after another, until the network holds."""
         refrained: list[str] = []
         while broken := self._overstepping():
-            loud = [g for g in sorted(broken) if g in self.speaking and self.gateways[g].group.id not in refrained]
+            loud = [g for g in sorted(broken) if g in self.speaking and self.names[g] not in refrained]
             if not loud and all(-self._room(g) < ROUNDING_KWH for g in broken):
                 break  # no trade, in whole Wh
             if not loud:
                 raise SolveError("without any trade a feeder limit is broken: allocations exceed it")
             g = max(loud, key=lambda g: (float(np.abs(self.positions[g]).max()), -g))
-            refrained.append(self.gateways[g].group.id)
+            refrained.append(self.names[g])
             made.pop(g, None)
-            self._made(made, g, self.gateways[g].refrain)
+            self._make(made, g, Refrain())
         return refrained
 
     def _weights(self, blend: Blend) -> list[dict[int, float]]:
         """Each group's blend of its own answers by round; positions move to the blended ones."""
-        weights: list[dict[int, float]] = [{} for _ in self.gateways]
+        weights: list[dict[int, float]] = [{} for _ in self.names]
         for column, weight in zip(self.master.columns, blend.weights, strict=True):
             if weight > 1e-9:
                 weights[column.group][column.round] = weight
@@ -298,7 +298,7 @@ class _Talk:
 
     def _overstepping(self) -> set[int]:
         """Groups below a feeder whose limit the standing positions break."""
-        return {g for g in range(len(self.gateways)) if self._room(g) < -HAIR_KWH}
+        return {g for g in range(len(self.names)) if self._room(g) < -HAIR_KWH}
 
     def _room(self, g: int) -> float:
         """The least room that the feeders above leave the group in any interval, kWh; below 0 one is overstepped."""
@@ -321,3 +321,8 @@ class _Talk:
             ladder = Ladder.target(self.positions[g], price, np.full(len(price), AWAY_PER_MWH))
         down, up = self.master.room(self.positions, g)
         return within(ladder, down - margin_kwh, up - margin_kwh)
+
+
+def _why(word: object) -> str:
+    """Why a word was no answer."""
+    return word.reason if isinstance(word, Silence) else f"answered with {type(word).__name__}"

@@ -11,53 +11,54 @@ import numpy as np
 
 from planner.answered import Answered
 from planner.coordination import Agreement, Rules, coordinate
-from planner.gateway import MICRO, Gateway, LocalGateway, solver_seconds
+from planner.fleet import Fleet, Kept
 from planner.publication import from_multipliers, multipliers_of
-from planner.quantise import Floats
+from planner.questions import MICRO, BoundAt
 from planner_models.master import Master
 from planner_models.words import Locality
 
 
 def clear_in_rounds(
     master: Master,
-    gateways: Sequence[LocalGateway],
-    voices: Sequence[Gateway],
+    fleet: Fleet,
+    lot_wh: int,
     gap: float,
     max_rounds: int,
     locality: Locality,
     tick: float,
     seconds_left: Callable[[], float],
-    summed_bound: Callable[[int], int | None] | None,
 ) -> Answered:
     """Rounds, commitments, dispatch; then one more question, at the published prices, for the identity."""
     began = time.perf_counter()
     rules = Rules(
         gap=gap,
         max_rounds=max_rounds,
-        lot_wh=gateways[0].lot_wh if gateways else 1,
+        lot_wh=lot_wh,
         seconds_left=seconds_left,
-        summed_bound=summed_bound,
         strict=locality is Locality.STRICT,
     )
-    agreed = coordinate(master, voices, rules)
-    speaking = [g for g, gateway in enumerate(gateways) if gateway.group.id not in agreed.mute]
+    agreed = coordinate(master, fleet, rules)
+    speaking = [g for g, group in enumerate(fleet.groups) if group.id not in agreed.mute]
     low = high = agreed.multipliers
     if np.isfinite(agreed.bound):
         low, high = master.multiplier_range(agreed.bound)
     prices = from_multipliers(master.market, agreed.multipliers, low, high, tick)
     y = multipliers_of(master.market, prices)
-    proven = _bounds(master, gateways, speaking, y)
+    nodes = {g: master.node_price(y, g) for g in speaking}
+    number = len(agreed.rounds)
+    proven = _proven(fleet, speaking, {g: BoundAt(number, price) for g, price in nodes.items()})
     at_published = sum(proven.values()) + master.market_value(y)
     bound = at_published if agreed.mute else max(agreed.bound, at_published)
     tolerance = gap * abs(agreed.cost) / 4
     if agreed.cost - bound > 4 * tolerance and seconds_left() > 0:
-        whole = _whole_bounds(master, gateways, speaking, y, tolerance / max(1, len(speaking)))
-        proven = {name: max(value, whole[name]) for name, value in proven.items()}
+        each = tolerance / max(1, len(speaking))
+        proven = _proven(fleet, speaking, {g: BoundAt(number + 1, price, each) for g, price in nodes.items()})
         bound = max(bound, sum(proven.values()) + master.market_value(y))
     closeness = (agreed.value - bound) / max(1.0, abs(agreed.value))
+    kept = _kept(fleet, speaking)
     return Answered(
-        schedules={s.building.id: s for g in speaking for s in gateways[g].schedules},
-        without_trade={s.building.id: s for g in gateways for s in g.without_trade},
+        schedules={name: own.schedule for name, own in kept.items()},
+        without_trade={name: own.without_trade for name, own in kept.items()},
         market_x=agreed.dispatch.x,
         prices=replace(prices, converged=closeness <= gap),
         bound=bound,
@@ -66,39 +67,29 @@ def clear_in_rounds(
         status="answered",
         answer_from="rounds",
         information="aggregates",
-        rounds=tuple(_log(master, agreed, gateways)),
+        rounds=tuple(_log(agreed, fleet, lot_wh)),
         refrained=tuple(agreed.refrained),
         mute=dict(agreed.mute),
-        solver_s=solver_seconds(gateways) + agreed.dispatch.seconds,
+        solver_s=fleet.solver_s + agreed.dispatch.seconds,
         build_s=time.perf_counter() - began,
     )
 
 
-def _bounds(master: Master, gateways: Sequence[LocalGateway], speaking: Sequence[int], y: Floats) -> dict[str, float]:
+def _proven(fleet: Fleet, speaking: Sequence[int], questions: Mapping[int, BoundAt]) -> dict[str, float]:
     """v_b of every building at its published node price; each stays in its building's folder."""
-    proven: dict[str, float] = {}
-    for g in speaking:
-        gateway = gateways[g]
-        for building, bound in zip(gateway.buildings, gateway.bounds_at(master.node_price(y, g)), strict=True):
-            proven[building.id] = bound
-    return proven
+    fleet.ask(questions)
+    return {name: own.proven for name, own in _kept(fleet, speaking).items()}
 
 
-def _whole_bounds(
-    master: Master, gateways: Sequence[LocalGateway], speaking: Sequence[int], y: Floats, tolerance: float
-) -> dict[str, float]:
-    """The same with whole runs, where the relaxation's bound is loose (formulation 3, commit)."""
-    proven: dict[str, float] = {}
-    for g in speaking:
-        gateway = gateways[g]
-        bounds = gateway.whole_bounds_at(master.node_price(y, g), tolerance)
-        proven |= {building.id: bound for building, bound in zip(gateway.buildings, bounds, strict=True)}
-    return proven
+def _kept(fleet: Fleet, speaking: Sequence[int]) -> dict[str, Kept]:
+    """What the buildings of the groups that take part keep to themselves, group by group."""
+    kept = fleet.kept()
+    return {name: kept[name] for g in speaking for name in fleet.groups[g].buildings}
 
 
-def _log(master: Master, agreed: Agreement, gateways: Sequence[LocalGateway]) -> list[Mapping[str, Any]]:
+def _log(agreed: Agreement, fleet: Fleet, lot_wh: int) -> list[Mapping[str, Any]]:
     """Rows of market/rounds.csv: what was asked, what was said, what was proven."""
-    lot = gateways[0].lot_wh / 1000 if gateways else 0.001
+    lot = lot_wh / 1000
     rows: list[Mapping[str, Any]] = []
     for item in agreed.rounds:
         for g, reply in item.replies.items():
@@ -108,7 +99,7 @@ def _log(master: Master, agreed: Agreement, gateways: Sequence[LocalGateway]) ->
                     {
                         "round": item.number,
                         "kind": item.kind,
-                        "group": gateways[g].group.id,
+                        "group": fleet.groups[g].id,
                         "interval": t + 1,
                         "price_per_mwh": None if price is None else round(float(price[t]), 6),
                         "position_kwh": round(int(lots) * lot, 3),

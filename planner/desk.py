@@ -14,13 +14,15 @@ from planner.case import Case
 from planner.cleared import Cleared
 from planner.closing import close, market_cost
 from planner.decentralised import clear_in_rounds
-from planner.gateway import Gateway, LocalGateway
+from planner.fleet import Fleet, Frank, InProcess
+from planner.gateway import LocalGateway
 from planner.groups import Group, GroupKind, enrolments
+from planner.hearing import Exchange, Hearing, Uttered
 from planner.monolith import clear_in_one
 from planner.schedule import Schedule
 from planner.security.gate import Gate
 from planner.security.policy import STAMP, Policy
-from planner.voice import Exchange, SpeakingGateway
+from planner.voice import Mouth, SpeakingGateway
 from planner_models.answer import Ladder
 from planner_models.marketplace import build_marketplace
 from planner_models.master import Master
@@ -63,6 +65,7 @@ class Desk:
         self.master = Master(self.market, [(g.zone, g.feeders) for g in self.bright], self.options)
         houses = {b.id: b for b in city.buildings}
         fast = replace(self.options, gap=self.options.gap / 4)
+        self.lot_wh = LOT_WH if policy.gated else 1
         self.gateways = [
             LocalGateway(
                 g,
@@ -70,28 +73,34 @@ class Desk:
                 city.grid,
                 city.fees,
                 fast,
-                LOT_WH if policy.gated else 1,
+                self.lot_wh,
                 commit_gap=fast.gap,
                 commit_time_s=max(1.0, clock.left() / (4 * max(1, len(lit)))),
             )
             for g in self.bright
         ]
         self.exchange: Exchange | None = None
-        self.voices: list[Gateway] = list(self.gateways)
+        self.voices: list[SpeakingGateway] = []
+        self.hearing: Hearing | None = None
+        self.fleet: Fleet = Frank(self.gateways)
         if policy.gated:
-            self._give_voices()
+            self.fleet = self.hearing = self._heard()
 
-    def _give_voices(self) -> None:
-        """Whoever leaves its building passes the gate, is signed and sealed."""
+    def _heard(self) -> Hearing:
+        """What leaves its building passes the gate, is signed and sealed, and is opened by the marketplace."""
         clear_id = f"{self.case.settings.delivery_date}.{self.case.sha256[:16]}"
-        self.exchange = Exchange(self.policy, clear_id, len(self.city.grid), [g.id for g in self.bright])
+        self.exchange = exchange = Exchange(self.policy, clear_id, len(self.city.grid), [g.id for g in self.bright])
         enrolled = enrolments(self.city, self.bright)
         gate = Gate(self.policy, self.case.settings.synthetic)
-        self.voices = [SpeakingGateway(g, enrolled[g.group.id], gate, self.exchange) for g in self.gateways]
+        for gateway in self.gateways:
+            name = gateway.group.id
+            mouth = Mouth(exchange.gateways[name], exchange.roster, clear_id, exchange.now)
+            self.voices.append(SpeakingGateway(gateway, enrolled[name], gate, mouth))
+        return Hearing(InProcess[Uttered](self.voices), exchange.reader, exchange.now)
 
     @property
     def envelopes(self) -> dict[str, list[bytes]]:
-        return {} if self.exchange is None else self.exchange.sent
+        return {} if self.hearing is None else self.hearing.sent
 
     @property
     def roster_file(self) -> dict[str, bytes]:
@@ -101,14 +110,15 @@ class Desk:
     def privacy(self, mute: Mapping[str, str]) -> dict[str, Any]:
         """What left the buildings, and under which rules: privacy.json."""
         groups = []
-        for gateway, voice in zip(self.gateways, self.voices, strict=True):
+        voices = {voice.group.id: voice for voice in self.voices}
+        for gateway in self.gateways:
             row: dict[str, Any] = {
                 "group": gateway.group.id,
                 "kind": str(gateway.group.kind),
                 "buildings": len(gateway.group.buildings),
                 "envelopes": len(self.envelopes.get(gateway.group.id, ())),
             }
-            if isinstance(voice, SpeakingGateway):
+            if voice := voices.get(gateway.group.id):
                 row |= {"occupants": len(voice.enrolment.occupants), "held_back": voice.held_back, **voice.worst}
             if gateway.group.id in mute:
                 row["silent_because"] = mute[gateway.group.id]
@@ -143,14 +153,13 @@ class Desk:
             )
         return clear_in_rounds(
             self.master,
-            self.gateways,
-            self.voices,
+            self.fleet,
+            self.lot_wh,
             settings.solver.gap_relative,
             settings.privacy.max_rounds,
             locality,
             tick,
             self.clock.left,
-            None if self.exchange is None else self.exchange.summed_bound,
         )
 
     def dark_schedules(self, mute: Mapping[str, str]) -> dict[str, Schedule]:

@@ -6,76 +6,36 @@ the end.  A cohort's gateway sums its buildings' answers before anything is said
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
+from planner.fleet import Kept
 from planner.groups import Group
 from planner.quantise import Floats, Ints
+from planner.questions import (
+    MICRO,
+    Alone,
+    Bound,
+    BoundAt,
+    Commit,
+    Commitment,
+    Price,
+    Question,
+    Refrain,
+    Reply,
+    Revert,
+    Slice,
+    Word,
+)
 from planner.schedule import Schedule, read_schedules
 from planner_models.answer import Answer, AnsweringBuilding, Ladder
 from planner_models.solve import Options
 from planner_models.words import Building, Fees, IntervalGrid
 
-MICRO = 1_000_000
 ALONE_GAP = 5e-3
 """Relative gap of the answer without trade: it is a yardstick and a refuge, not the plan."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a group says in one round: position in lots per interval, cost in micro-currency.
-
-    ``bound_micro`` is a proven lower bound of ``cost + price . position`` at the price asked; it is summed over
-    groups before anybody outside sees it.  None where the question was not a price.
-    """
-
-    round: int
-    lots: Ints
-    cost_micro: int
-    bound_micro: int | None
-    repeated: bool = False
-
-
-@dataclass(frozen=True)
-class Commitment:
-    """A group's final position, whole Wh per interval, and its cost in micro-currency."""
-
-    position_wh: Ints
-    cost_micro: int
-
-
-class SilentGroupError(Exception):
-    """A group that may not say what it was asked; ``reason`` holds no number of the case."""
-
-    def __init__(self, group: str, reason: str) -> None:
-        super().__init__(f"{group}: {reason}")
-        self.reason = reason
-
-
-class Gateway(Protocol):
-    """What the marketplace may ask a group.  Prices in currency per MWh, positions in kWh, all per interval."""
-
-    @property
-    def group(self) -> Group: ...
-
-    def alone(self, round: int) -> Reply: ...
-
-    def hold(self) -> None: ...
-
-    def slice(self, round: int, ladder: Ladder) -> Reply: ...
-
-    def price(self, round: int, price: Floats) -> Reply: ...
-
-    def commit(self, weights: dict[int, float], ladder: Ladder, tolerance: float) -> Commitment: ...
-
-    def refrain(self) -> Commitment: ...
-
-    def keep(self) -> None: ...
-
-    def revert(self) -> None: ...
 
 
 @dataclass
@@ -101,10 +61,29 @@ class LocalGateway:
         self.shares = weight / weight.sum()
         self.schedules: list[Schedule] = []
         self.without_trade: list[Schedule] = []
-        self._kept: list[Schedule] = []
+        self.proven = [-np.inf] * len(self.buildings)
+        self._before: list[Schedule] = []
 
-    def alone(self, round: int) -> Reply:
-        """No trade: always possible, computed first."""
+    def answer(self, question: Question) -> Word:
+        """The word to one question."""
+        match question:
+            case Alone(round, binds):
+                return self.alone(round, binds)
+            case Slice(round, ladder):
+                return self.slice(round, ladder)
+            case Price(round, price):
+                return self.price(round, price)
+            case Commit(ladder, tolerance, weights):
+                return self.commit(weights, ladder, tolerance)
+            case Revert():
+                return self.revert()
+            case Refrain():
+                return self.refrain()
+            case BoundAt(_, price, tolerance):
+                return self.bound_at(price, tolerance)
+
+    def alone(self, round: int, binds: bool = False) -> Reply:
+        """No trade: always possible, computed first; under strict locality what it serves and trades stands."""
         closed = Ladder.closed(len(self.grid))
         self.without_trade = [self._whole(m, closed, ALONE_GAP) for m in self.models]
         self.alone_x = [m.last_x for m in self.models]
@@ -115,12 +94,10 @@ class LocalGateway:
             Answer(zero, s.cost, s.cost, -np.inf, zero, x)
             for s, x in zip(self.without_trade, self.alone_x, strict=True)
         ]
+        if binds:
+            for model, x in zip(self.models, self.alone_x, strict=True):
+                model.hold(x)
         return Reply(round, np.zeros(len(self.grid), dtype=np.int64), _micro(cost), None)
-
-    def hold(self) -> None:
-        """Strict locality: what was served and traded without the marketplace stands from now on."""
-        for model, x in zip(self.models, self.alone_x, strict=True):
-            model.hold(x)
 
     def alone_answers(self) -> list[tuple[AnsweringBuilding, Floats]]:
         """Every building's model and its values without trade."""
@@ -136,14 +113,15 @@ class LocalGateway:
         answers = [m.lp(Ladder.flat(price)) for m in self.models]
         return self._reply(round, answers, sum(a.bound for a in answers))
 
-    def commit(self, weights: dict[int, float], ladder: Ladder, tolerance: float) -> Commitment:
+    def commit(self, weights: Mapping[int, float], ladder: Ladder, tolerance: float) -> Commitment:
         """Schedules in whole runs, from the blend of own answers that the marketplace weighed.
 
         ``ladder`` starts at the group's blended position, or without weights where the group stands; building after
         building climbs what is left of it.
         ``tolerance`` (currency) is how far from its best the group may stop.
         """
-        standing, self.schedules = self.schedules, []
+        standing = self._before = self.schedules
+        self.schedules = []
         moved = np.zeros(len(self.grid))
         for i, model in enumerate(self.models):
             target = standing[i].position_wh / 1000
@@ -161,16 +139,13 @@ class LocalGateway:
 
     def refrain(self) -> Commitment:
         """Fall back on no trade."""
-        self.schedules = self.without_trade
+        self._before, self.schedules = self.schedules, self.without_trade
         return self.stand()
 
-    def keep(self) -> None:
-        """Remember the schedules as they are."""
-        self._kept = self.schedules
-
-    def revert(self) -> None:
-        """Go back to the schedules last kept."""
-        self.schedules = self._kept
+    def revert(self) -> Commitment:
+        """Go back to the schedules before the last commitment."""
+        self.schedules = self._before
+        return self.stand()
 
     def stand(self) -> Commitment:
         """The commitment of the current schedules."""
@@ -190,14 +165,32 @@ class LocalGateway:
         deltas = [m.unit_positions(a.x) for m, a in zip(self.models, self.answered[round], strict=True)]
         return np.rint(np.concatenate(deltas) * 1000).astype(np.int64)
 
+    def bound_at(self, price: Floats, tolerance: float | None = None) -> Bound:
+        """The sum of ``bounds_at``, or of what whole runs prove beyond it; each building's own stays with it."""
+        self.proven = self.bounds_at(price) if tolerance is None else self._whole_bounds(price, tolerance)
+        return Bound(_micro_below(sum(self.proven)))
+
     def bounds_at(self, price: Floats) -> list[float]:
         """v_b of every building at ``price``: known inside the building only."""
         return [m.lp(Ladder.flat(price)).bound for m in self.models]
 
-    def whole_bounds_at(self, price: Floats, tolerance: float) -> list[float]:
-        """The same from the MILP's proven bound: tighter where whole runs cost more than their relaxation."""
+    def _whole_bounds(self, price: Floats, tolerance: float) -> list[float]:
+        """The better of these and the MILP's: tighter where whole runs cost more than their relaxation."""
         each = tolerance / len(self.models)
-        return [m.mip(Ladder.flat(price), self.commit_gap, self.commit_time_s, each).bound for m in self.models]
+        flat = Ladder.flat(price)
+        whole = [m.mip(flat, self.commit_gap, self.commit_time_s, each).bound for m in self.models]
+        return [max(pair) for pair in zip(self.bounds_at(price), whole, strict=True)]
+
+    def kept(self) -> Mapping[str, Kept]:
+        """What every building keeps to itself; nothing before the first question."""
+        if not self.schedules:
+            return {}
+        rows = zip(self.buildings, self.schedules, self.without_trade, self.proven, strict=True)
+        return {b.id: Kept(schedule, alone, proven) for b, schedule, alone, proven in rows}
+
+    @property
+    def solver_s(self) -> float:
+        return sum(m.solver.seconds for m in self.models)
 
     def _whole(self, model: AnsweringBuilding, ladder: Ladder, gap: float, tolerance: float = 0.0) -> Schedule:
         schedule = self._solve(model, ladder, gap, tolerance)
@@ -215,13 +208,17 @@ class LocalGateway:
         position = np.sum([a.position_kwh for a in answers], axis=0)
         lots = np.rint(position * 1000 / self.lot_wh).astype(np.int64)
         cost = _micro(sum(a.cost for a in answers))
-        return Reply(round, lots, cost, None if bound is None else int(np.floor(bound * MICRO)))
+        return Reply(round, lots, cost, None if bound is None else _micro_below(bound))
 
 
 def _micro(cost: float) -> int:
     return int(np.rint(cost * MICRO))
 
 
+def _micro_below(bound: float) -> int:
+    return int(np.floor(bound * MICRO))
+
+
 def solver_seconds(gateways: Sequence[LocalGateway]) -> float:
     """Time spent inside HiGHS by the gateways of this process, seconds."""
-    return sum(m.solver.seconds for g in gateways for m in g.models)
+    return sum(g.solver_s for g in gateways)

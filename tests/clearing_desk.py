@@ -10,6 +10,7 @@ from planner.answered import Answered
 from planner.cleared import Cleared
 from planner.closing import close, market_cost
 from planner.decentralised import clear_in_rounds
+from planner.fleet import Frank
 from planner.gateway import LocalGateway
 from planner.groups import Group, GroupKind
 from planner.monolith import clear_in_one
@@ -99,14 +100,13 @@ def in_rounds(
     return desk.outcome(
         clear_in_rounds(
             desk.master,
-            desk.gateways,
-            desk.gateways,
+            Frank(desk.gateways),
+            lot_wh,
             gap=1e-3,
             max_rounds=max_rounds,
             locality=locality,
             tick=0.01,
             seconds_left=lambda: 60.0,
-            summed_bound=None,
         )
     )
 

@@ -14,6 +14,7 @@ from reference_milp import city_optimum
 
 from planner.certifying import _status
 from planner.coordination import Rules, coordinate
+from planner.fleet import Frank
 from planner.gateway import LocalGateway
 from planner_models.words import (
     Appliance,
@@ -86,8 +87,8 @@ def test_best_bounds_rise_and_the_masters_value_falls(seed: int) -> None:
     desk.master.blend = watched  # type: ignore[method-assign]
     agreed = coordinate(
         desk.master,
-        desk.gateways,
-        Rules(gap=1e-4, max_rounds=12, lot_wh=1, seconds_left=lambda: 60.0, summed_bound=None),
+        Frank(desk.gateways),
+        Rules(gap=1e-4, max_rounds=12, lot_wh=1, seconds_left=lambda: 60.0),
     )
     bounds = [r.bound for r in agreed.rounds if np.isfinite(r.bound)]
     assert max(bounds) == agreed.bound
@@ -104,8 +105,8 @@ def test_a_bound_read_off_answers_in_lots_is_a_bound(seed: int, monkeypatch: pyt
     price = LocalGateway.price
     monkeypatch.setattr(LocalGateway, "price", lambda self, k, p: replace(price(self, k, p), bound_micro=None))
     desk = Desk(whole, lot_wh=100)
-    rules = Rules(gap=1e-3, max_rounds=15, lot_wh=100, seconds_left=lambda: 60.0, summed_bound=None)
-    agreed = coordinate(desk.master, desk.gateways, rules)
+    rules = Rules(gap=1e-3, max_rounds=15, lot_wh=100, seconds_left=lambda: 60.0)
+    agreed = coordinate(desk.master, Frank(desk.gateways), rules)
     proven = [r for r in agreed.rounds if np.isfinite(r.bound)]
     assert proven
     for said in proven:

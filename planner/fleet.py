@@ -1,0 +1,109 @@
+"""Where gateways run: one interface for this process, a pool of processes, a cluster, and gateways behind HTTP.
+
+A fleet carries one question to each of some groups at a time and brings back one word of each.  Groups are known by
+their place, 0 .., in ``groups``.  Whoever implements it keeps four promises:
+
+* every group asked has a word in what comes back: an answer, or ``Silence`` with its reason.  Nothing is raised for
+  what a gateway does or fails to do;
+* a group's questions reach it one after another, in the order in which they were asked;
+* words do not depend on where gateways run, how many run at once, or who answers first;
+* what a building keeps to itself (``Kept``) is for its own folder; the marketplace's decisions use words alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from planner.groups import Group
+from planner.questions import Question, Word
+from planner.schedule import Schedule
+
+W = TypeVar("W")
+W_co = TypeVar("W_co", covariant=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a building knows at the end and tells nobody: its schedules, and v_b at its published node price.
+
+    ``proven`` is minus infinity until ``BoundAt`` was asked.
+    """
+
+    schedule: Schedule
+    without_trade: Schedule
+    proven: float
+
+
+class Carrier(Protocol[W_co]):
+    """Groups that can be asked, and what comes back of them: words, or on a wire the envelopes that hold words."""
+
+    @property
+    def groups(self) -> Sequence[Group]: ...
+
+    def ask(self, questions: Mapping[int, Question]) -> Mapping[int, W_co]:
+        """One word of every group asked."""
+        ...
+
+    def kept(self) -> Mapping[str, Kept]:
+        """By building, for the groups whose papers are written here; none for gateways that write their own."""
+        ...
+
+    @property
+    def solver_s(self) -> float:
+        """Time spent inside solvers by all gateways, seconds."""
+        ...
+
+
+class Fleet(Carrier[Word], Protocol):
+    """What the rounds ask: words, and the sum of bounds that no group says alone."""
+
+    def summed_bound(self, round: int) -> int | None:
+        """Sum of the bounds of all groups that answered in ``round``, micro-currency.
+
+        None where every group says its own, and where too few spoke for their sum to be said.
+        """
+        ...
+
+
+class Answering(Protocol[W_co]):
+    """A gateway that lives where it is asked."""
+
+    @property
+    def group(self) -> Group: ...
+
+    def answer(self, question: Question) -> W_co: ...
+
+    def kept(self) -> Mapping[str, Kept]: ...
+
+    @property
+    def solver_s(self) -> float: ...
+
+
+class InProcess(Generic[W]):
+    """Gateways in this process, asked one after another."""
+
+    def __init__(self, gateways: Sequence[Answering[W]]) -> None:
+        self.gateways = gateways
+
+    @property
+    def groups(self) -> Sequence[Group]:
+        return [gateway.group for gateway in self.gateways]
+
+    def ask(self, questions: Mapping[int, Question]) -> Mapping[int, W]:
+        return {g: self.gateways[g].answer(question) for g, question in questions.items()}
+
+    def kept(self) -> Mapping[str, Kept]:
+        return {name: kept for gateway in self.gateways for name, kept in gateway.kept().items()}
+
+    @property
+    def solver_s(self) -> float:
+        return sum(gateway.solver_s for gateway in self.gateways)
+
+
+class Frank(InProcess[Word]):
+    """Gateways in this process that say their words plainly, bounds included: where nothing is released."""
+
+    def summed_bound(self, round: int) -> int | None:
+        return None
