@@ -12,8 +12,6 @@ from brute import Answer, Brute
 from known_orders import Expected, expectations, order_books
 from linear import best
 
-from linear import best
-
 CLOSE = 1e-6
 
 
