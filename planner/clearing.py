@@ -13,24 +13,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from planner.case import Case
 from planner.certifying import certify
 from planner.closing import close
+from planner.contracts import contract_prices
 from planner.desk import Clock, Desk
 from planner.groups import GroupKind, release_groups
 from planner.ledger import Run, add_file, read_run, refuse_taken, write_run
 from planner.preparation import prepare
 from planner.problems import InvalidInput, Problem
 from planner.provenance import building_files, look_back, mean_error
-from planner.quantise import Floats
 from planner.security.policy import PRESETS
 from planner.settlement import settle
-from planner.timeseries import on_grid
 from planner.validation import validate
-from planner_models.words import City, Fees
+from planner_models.words import Fees
 
 Tell = Callable[[str], None]
 
@@ -73,7 +71,7 @@ def clear(
     groups = tuple(replace(g, kind=GroupKind.DARK) if g.id in answered.mute else g for g in groups)
     tariff = case.settings.default_tariff
     default_tariff = (tariff.import_per_mwh, tariff.export_per_mwh)
-    cleared = close(city, desk.market, answered, groups, dark, _contract_prices(case, city), default_tariff)
+    cleared = close(city, desk.market, answered, groups, dark, contract_prices(case, city), default_tariff)
     certificate = certify(case, city, cleared, answered, clock)
     certificate["forecast_error"] = mean_error(provenance)
     if price_of_locality:
@@ -133,21 +131,6 @@ def _may_be_compared(case: Case) -> list[Problem]:
 def _refuse(problems: Sequence[Problem]) -> None:
     if problems:
         raise InvalidInput(problems)
-
-
-def _contract_prices(case: Case, city: City) -> dict[str, Floats]:
-    """Price of allocated energy per zone and interval: the contracts' mean, weighted by energy."""
-    supply = case.supply
-    if supply.empty:
-        return {}
-    out: dict[str, Floats] = {}
-    for zone, rows in supply.groupby("zone"):
-        energy = on_grid(rows, "contract", "energy_kwh", city.grid, fill=0.0)
-        price = on_grid(rows, "contract", "price_per_mwh", city.grid, fill=0.0)
-        total = np.sum([energy[k] for k in energy], axis=0)
-        paid = np.sum([energy[k] * price[k] for k in energy], axis=0)
-        out[str(zone)] = np.divide(paid, total, out=np.zeros_like(total), where=total > 0)
-    return out
 
 
 def _audited(folder: Path) -> Run:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from planner import __version__
-from planner.commands import cases, meters, runs, scenarios
+from planner.commands import cases, holders, meters, runs, scenarios
 from planner.commands.common import command
 from planner.commands.console import Console
 from planner.commands.outcome import Exit
@@ -26,7 +26,7 @@ app = typer.Typer(
     "3 infeasible, the rules in conflict named; 4 an answer with a gap above the one asked for; 70 a bug.  "
     "Start with: planner validate data/riverside -v",
 )
-MODULES = (cases, meters, runs, scenarios)
+MODULES = (cases, holders, meters, runs, scenarios)
 for module in MODULES:
     for name, function in module.COMMANDS.items():
         app.command(name)(command(function))

@@ -29,6 +29,7 @@ NANO_PER_CURRENCY = 1e9
 
 def check_orders(m: Market, found: Findings) -> None:
     """C18."""
+    m.run.table("market/acceptances")  # a folder without it knows nothing of orders, whether there are any or not
     book, orders = m.book, m.case("orders")
     if orders is None:
         return

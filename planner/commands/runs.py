@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,16 +106,17 @@ def audit(
     """Re-check every rule of a run from its files.
 
     With --rerun the clear is repeated too, and its results must be the same to the byte.
-    RUN may be one holder's part of a run folder; rules whose files are elsewhere are listed as not checked.
+    RUN may be one holder's part of a run, a folder or a zip; rules whose files are elsewhere are listed as not checked.
 
     \b
     Example: planner audit runs/riverside
     """
     from planner.audit import audit as audit_run
 
-    if not run.is_dir():
+    if not (run.is_dir() or zipfile.is_zipfile(run)):
         raise refuse("is not a folder" if run.exists() else "does not exist", "name a run folder", run.name)
-    found = audit_run(run)
+    with unpacked(run) as folder:
+        found = audit_run(folder)
     if not found.rules_checked and found.clean:
         raise refuse("holds nothing that could be audited", "name a run folder, or one holder's part of one", run.name)
     counts = f"{len(found.violations) + sum(found.more.values())} violations, {len(found.rules_checked)} rules checked"
@@ -121,6 +125,17 @@ def audit(
     text += "".join(f"\n{name}: {value}" for name, value in repeated.items())
     console.result(text, {**_parsed(found.to_json()), **repeated})
     return Exit.DONE if found.clean and repeated.get("same", True) else Exit.NOT_CLEAN
+
+
+@contextlib.contextmanager
+def unpacked(run: Path) -> Iterator[Path]:
+    """A part of a run that came as a zip, as a folder for as long as it is looked at; a folder as it is."""
+    if run.is_dir():
+        yield run
+        return
+    with tempfile.TemporaryDirectory(prefix="planner-") as scratch, zipfile.ZipFile(run) as archive:
+        archive.extractall(scratch)
+        yield Path(scratch)
 
 
 def _parsed(text: str) -> dict[str, Any]:

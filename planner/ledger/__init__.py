@@ -11,17 +11,21 @@ import pandas as pd
 from planner.cleared import Cleared
 from planner.ledger.building_case import write_building_case
 from planner.ledger.building_tables import PRIVATE, write_building
+from planner.ledger.case_rows import allocated_wh
 from planner.ledger.certificate import certificate, output_sha256
 from planner.ledger.documents import write_json
 from planner.ledger.folder import add_file, open_partial, publish, refuse_taken
+from planner.ledger.holders import Parting, write_holders
 from planner.ledger.market_case import write_market_case
 from planner.ledger.market_tables import write_market
 from planner.ledger.run import Run, read_run, read_table
+from planner.ledger.sharing import share
 from planner.ledger.tables import Clock
 from planner.settlement import Settled
 from planner_models.words import City
 
 __all__ = [
+    "Parting",
     "Run",
     "add_file",
     "open_partial",
@@ -30,6 +34,8 @@ __all__ = [
     "read_run",
     "read_table",
     "refuse_taken",
+    "share",
+    "write_holders",
     "write_run",
 ]
 
@@ -57,7 +63,8 @@ def write_run(
     partial = open_partial(out, force=force)
     clock = Clock(cleared.starts, case.settings.timezone)
     write_market(partial / "market", cleared, settled, groups, offers, clock)
-    write_market_case(partial / "market" / "case", case, city, cleared)
+    allocated = {building.building: allocated_wh(building) for building in cleared.buildings}
+    write_market_case(partial / "market" / "case", case, city, cleared, allocated)
     (partial / "buildings").mkdir(mode=PRIVATE)
     for building in sorted(cleared.buildings, key=lambda b: b.building):
         root = partial / "buildings" / building.building

@@ -35,7 +35,7 @@ def write_building_case(root: Path, case: Any, city: City, cleared: Cleared, bui
     """buildings/<id>/case/: the path from the city to the building, its units and everything they own."""
     words = next((b for b in city.buildings if b.id == building.building), None)
     write = writer(root, case, cleared)
-    nodes = _own_nodes(case.nodes, building.building)
+    nodes = own_nodes(case.nodes, building.building)
     own = set(nodes.loc[nodes["kind"].isin(INSIDE), "node"])
     write("nodes", nodes)
     write("limits", _limit_rows(words, nodes, cleared) if words else pd.DataFrame())
@@ -51,7 +51,7 @@ def write_building_case(root: Path, case: Any, city: City, cleared: Cleared, bui
     write("listings", case.listings[case.listings["node"].isin(own)])
 
 
-def _own_nodes(nodes: pd.DataFrame, building: str) -> pd.DataFrame:
+def own_nodes(nodes: pd.DataFrame, building: str) -> pd.DataFrame:
     """City to building, then its units; what lies above carries losses and tariffs but not its limits."""
     parent = dict(zip(nodes["node"], nodes["parent"], strict=True))
     path, at = [building], parent.get(building, "")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
-from planner.cleared import Cleared, ClearedBuilding, Wh
+from planner.cleared import ClearedBuilding, Wh
 from planner.ledger.documents import settings_toml
 from planner.ledger.tables import write_contract_table
 from planner.tables import TABLES
@@ -24,10 +25,23 @@ INSIDE = ("building", "unit")
 Write = Callable[[str, pd.DataFrame], None]
 
 
-def writer(root: Path, case: Any, cleared: Cleared) -> Write:
+class Horizon(Protocol):
+    """The intervals that rows are written for: those of a grid, or of what was cleared on one."""
+
+    @property
+    def starts(self) -> tuple[datetime, ...]: ...
+
+    @property
+    def minutes(self) -> int: ...
+
+    @property
+    def settled(self) -> int: ...
+
+
+def writer(root: Path, case: Any, horizon: Horizon) -> Write:
     """Writes case.toml at once, and gives a function that writes one table with the contract's columns."""
     zone = case.settings.timezone
-    day = cleared.starts[0].astimezone(ZoneInfo(zone)).date()
+    day = horizon.starts[0].astimezone(ZoneInfo(zone)).date()
     settings = replace(case.settings, delivery_date=day, allocation=replace(case.settings.allocation, policy="given"))
     root.mkdir(parents=True, exist_ok=True)
     (root / "case.toml").write_text(settings_toml(settings), encoding="utf-8")
@@ -39,17 +53,17 @@ def writer(root: Path, case: Any, cleared: Cleared) -> Write:
     return write
 
 
-def on_starts(frame: pd.DataFrame, key: Sequence[str], cleared: Cleared) -> pd.DataFrame:
+def on_starts(frame: pd.DataFrame, key: Sequence[str], horizon: Horizon) -> pd.DataFrame:
     """Series by interval or start as rows by start on the horizon, one series for each value of ``key``.
 
     Rows by interval are repeated over the look-ahead as the clear repeats them; a row by start goes before that.
     """
     if frame.empty:
         return frame
-    starts = starts_of(cleared)
+    starts = starts_of(horizon)
     by_start = frame[frame["interval"].isna() & frame["start"].isin(starts)]
     numbered = frame[frame["interval"].notna()]
-    grid = IntervalGrid(cleared.starts, cleared.minutes, cleared.settled)
+    grid = IntervalGrid(horizon.starts, horizon.minutes, horizon.settled)
     cells = pd.DataFrame({"interval": sources(grid) + 1, "start": starts})
     cells["interval"] = cells["interval"].astype(frame["interval"].dtype)
     tiled = numbered.drop(columns="start").merge(cells, on="interval", how="inner")
@@ -67,16 +81,16 @@ def in_order(orders: pd.DataFrame) -> pd.DataFrame:
 
 
 def allocation_rows(
-    energy_wh: Mapping[str, Wh], cleared: Cleared, reserve_per_mwh: Sequence[Any] | None = None
+    energy_wh: Mapping[str, Wh], horizon: Horizon, reserve_per_mwh: Sequence[Any] | None = None
 ) -> pd.DataFrame:
     """Allocations of nodes over the horizon; none at all where nobody is allocated anything."""
     if not any(energy.any() for energy in energy_wh.values()):
         return pd.DataFrame()
-    n = len(cleared.starts)
+    n = len(horizon.starts)
     frame = pd.DataFrame(
         {
             "node": np.repeat(list(energy_wh), n),
-            "start": starts_of(cleared)[np.tile(np.arange(n), len(energy_wh))],
+            "start": starts_of(horizon)[np.tile(np.arange(n), len(energy_wh))],
             "energy_kwh": np.concatenate(list(energy_wh.values())) / 1000,
         }
     )
@@ -90,8 +104,8 @@ def allocated_wh(building: ClearedBuilding) -> Wh:
     return np.sum([np.zeros_like(building.loss_wh), *(unit.allocation_wh for unit in building.units)], axis=0)
 
 
-def starts_of(cleared: Cleared) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(cleared.starts)
+def starts_of(horizon: Horizon) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(horizon.starts)
 
 
 def finite(values: Any, n: int) -> np.ndarray:

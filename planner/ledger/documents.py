@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from pathlib import Path
@@ -44,6 +45,11 @@ def settings_toml(settings: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
+def mapping_toml(values: Mapping[str, Any]) -> str:
+    """Plain keys and lists of words as TOML."""
+    return "".join(f"{line}\n" for name, value in values.items() for line in _line(name, value))
+
+
 def _line(name: str, value: Any) -> list[str]:
     if value is None or value == "" or (isinstance(value, float) and not math.isfinite(value)):
         return []
@@ -52,5 +58,7 @@ def _line(name: str, value: Any) -> list[str]:
     if isinstance(value, date):
         return [f"{name} = {value.isoformat()}"]
     if isinstance(value, str):
+        return [f"{name} = {json.dumps(value, ensure_ascii=False)}"]
+    if isinstance(value, list):
         return [f"{name} = {json.dumps(value, ensure_ascii=False)}"]
     return [f"{name} = {value!r}"]
