@@ -33,9 +33,9 @@ class Answered:
     """The outcome of a mode.  Costs in currency over the horizon.
 
     ``bound`` is proven for the objective; ``proven`` is v_b of every building at its published node price;
-    ``refrained`` groups fell back on no trade for the network's sake; ``mute`` ones (with the gate's reason) said too
-    little to take part and trade at the default tariff.  ``market_x`` are the values of the marketplace's columns for
-    the schedules' positions.
+    ``refrained`` groups fell back on no trade for the network's sake; ``mute`` ones (with the reason) said too little
+    to take part and trade at the default tariff, ``faults`` being those of them that failed.  ``market_x`` are the
+    values of the marketplace's columns for the schedules' positions.
     """
 
     schedules: Mapping[str, Schedule]
@@ -52,6 +52,7 @@ class Answered:
     rounds: tuple[Mapping[str, Any], ...] = ()
     refrained: tuple[str, ...] = ()
     mute: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
     solver_s: float = 0.0
     build_s: float = 0.0
     notes: tuple[str, ...] = field(default=())

@@ -46,6 +46,7 @@ def certify(case: Case, city: City, cleared: Cleared, answered: Answered, clock:
             cleared, city, case.orders, {f.id: answered.prices.feeder[i] for i, f in enumerate(city.feeders)}
         ),
         "silent": list(answered.refrained),
+        "faults": dict(sorted(answered.faults.items())),
         "wall_s": round(clock.spent(), 3),
         "build_s": round(answered.build_s, 3),
         "solver_s": round(answered.solver_s, 3),

@@ -8,7 +8,7 @@ fleet brings back (planner/questions.py): the same words lead to the same next q
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from planner.questions import (
     Alone,
     Commit,
     Commitment,
+    Fault,
     Price,
     Question,
     Refrain,
@@ -27,6 +28,7 @@ from planner.questions import (
     Revert,
     Silence,
     Slice,
+    Word,
 )
 from planner_models.answer import Ladder
 from planner_models.master import Blend, Column, Master, market_positions
@@ -69,21 +71,31 @@ class Round:
 
 @dataclass
 class Agreement:
-    """What the rounds ended with.  Costs in currency; ``multipliers`` belong to the market's rows."""
+    """What the rounds ended with.  Costs in currency; ``multipliers`` belong to the market's rows.
+
+    ``commitments`` are those of the groups that take part, by their place.
+    """
 
     multipliers: Floats
     bound: float
     value: float
     no_trade: float
-    commitments: list[Commitment]
+    commitments: dict[int, Commitment]
     dispatch: Solution
-    rounds: list[Round] = field(default_factory=list)
-    refrained: list[str] = field(default_factory=list)
-    mute: dict[str, str] = field(default_factory=dict)
+    rounds: list[Round]
+    refrained: list[str]
+    mute: dict[str, Silence]
+    talk: _Talk
 
     @property
     def cost(self) -> float:
-        return sum(c.cost_micro for c in self.commitments) / MICRO + self.dispatch.objective
+        return sum(c.cost_micro for c in self.commitments.values()) / MICRO + self.dispatch.objective
+
+    def without(self, lost: Mapping[int, Silence]) -> Agreement:
+        """The same after groups were lost: the others' commitments stand, the market makes up for it."""
+        for g, last in lost.items():
+            self.talk.lose(g, last)
+        return self.talk.agreement()
 
 
 def coordinate(master: Master, fleet: Fleet, rules: Rules) -> Agreement:
@@ -97,19 +109,8 @@ def coordinate(master: Master, fleet: Fleet, rules: Rules) -> Agreement:
     talk.ask_price(master.clip(blend.multipliers))
     while talk.may_go_on() and talk.best_bound < (blend := master.blend()).value - rules.gap / 4 * abs(blend.value):
         talk.ask_price(talk.next_multipliers(blend))
-    blend = master.blend()
-    commitments, dispatch, refrained = talk.commit(blend)
-    return Agreement(
-        talk.best,
-        talk.best_bound,
-        blend.value,
-        talk.no_trade(),
-        commitments,
-        dispatch,
-        talk.rounds,
-        refrained,
-        talk.mute,
-    )
+    talk.commit(master.blend())
+    return talk.agreement()
 
 
 class _Talk:
@@ -121,16 +122,28 @@ class _Talk:
         self.rounds: list[Round] = []
         self.best_bound, self.best = -np.inf, np.zeros(len(master.market.row_lower))
         self.positions: list[Floats] = [np.zeros(master.market.n) for _ in self.names]
-        self.mute: dict[str, str] = {}
+        self.mute: dict[str, Silence] = {}
+        self.made: dict[int, Commitment] = {}
+        self.refrained: list[str] = []
 
     @property
     def speaking(self) -> list[int]:
         """Groups that may still say something, in order."""
         return [g for g, name in enumerate(self.names) if name not in self.mute]
 
-    def _silence(self, g: int, reason: str) -> None:
+    def agreement(self) -> Agreement:
+        """What stands: commitments within the network's limits, and the market's side for them."""
+        self._fall_back()
+        found, value = self._dispatched(), self.master.blend().value
+        bound, no_trade = self.best_bound, self.no_trade()
+        mute, refrained = dict(self.mute), [name for name in self.refrained if name not in self.mute]
+        made = {g: self.made[g] for g in self.speaking}
+        return Agreement(self.best, bound, value, no_trade, made, found, self.rounds, refrained, mute, self)
+
+    def lose(self, g: int, last: Silence) -> None:
         """The group takes no further part: nothing requested, nothing offered, at nobody's cost."""
-        self.mute[self.names[g]] = reason
+        self.mute[self.names[g]] = last
+        self.made.pop(g, None)
         self.positions[g] = np.zeros(self.master.market.n)
         nothing: Floats = np.zeros(self.master.market.n)
         kept = [c for c in self.master.columns if c.group != g]
@@ -143,7 +156,7 @@ class _Talk:
         replies = {g: word for g in questions if isinstance(word := words[g], Reply)}
         for g in questions:
             if g not in replies:
-                self._silence(g, _why(words[g]))
+                self.lose(g, _last(words[g]))
         return replies
 
     def no_trade(self) -> float:
@@ -220,7 +233,7 @@ class _Talk:
         current = market_positions(self.master, self.positions, zone)
         return slice_ladder(self.master, zone, current, self.positions[g], share)
 
-    def commit(self, blend: Blend) -> tuple[list[Commitment], Solution, list[str]]:
+    def commit(self, blend: Blend) -> None:
         """One group after another commits against the market's own steps, all others standing where they are.
 
         Whole runs and whole Wh may overstep a feeder by a little: the groups below it commit again with a margin.
@@ -228,31 +241,27 @@ class _Talk:
         """
         weights = self._weights(blend)
         tolerance = self.rules.gap / 4 * max(abs(blend.value), 1e-9) / max(1, len(self.speaking))
-        made: dict[int, Commitment] = {}
         for margin_kwh in MARGINS_KWH:
             for g in self.speaking:
-                if g not in made or g in self._overstepping():
-                    self._make(made, g, Commit(self._standing(g, margin_kwh), tolerance, weights[g]))
+                if g not in self.made or g in self._overstepping():
+                    self._make(g, Commit(self._standing(g, margin_kwh), tolerance, weights[g]))
             if not self._overstepping():
                 break
             tolerance = 0.0
-        refrained = self._fall_back(made)
-        found = self._dispatched()
+        self._fall_back()
         for _ in range(POLISHES):
-            cost = sum(made[g].cost_micro for g in self.speaking) / MICRO + found.objective
+            cost = sum(self.made[g].cost_micro for g in self.speaking) / MICRO + self._dispatched().objective
             if cost - self.best_bound <= self.rules.gap * abs(cost) or self.rules.seconds_left() <= 0:
                 break
             for g in self.speaking:
-                self._improve(made, g, tolerance)
-            found = self._dispatched()
-        return [made[g] for g in sorted(made) if g in self.speaking], found, refrained
+                self._improve(g, tolerance)
 
-    def _improve(self, made: dict[int, Commitment], g: int, tolerance: float) -> None:
+    def _improve(self, g: int, tolerance: float) -> None:
         """One group commits anew from where it stands; what would overstep a feeder is taken back."""
-        before = made[g]
-        self._make(made, g, Commit(self._standing(g, MARGINS_KWH[0]), tolerance))
-        if g in self._overstepping() and made[g] is not before:
-            self._make(made, g, Revert())
+        before = self.made[g]
+        self._make(g, Commit(self._standing(g, MARGINS_KWH[0]), tolerance))
+        if g in self._overstepping() and self.made.get(g, before) is not before:
+            self._make(g, Revert())
 
     def _dispatched(self) -> Solution:
         """The market's side for the positions as they stand."""
@@ -261,29 +270,27 @@ class _Talk:
             raise SolveError(f"re-dispatch: {found.status.value}")
         return found
 
-    def _make(self, made: dict[int, Commitment], g: int, question: Question) -> None:
-        """Take a commitment, or the silence of a group whose gate refuses it; an earlier commitment stands."""
+    def _make(self, g: int, question: Question) -> None:
+        """Take a commitment.  What a gate refuses leaves the one before; a group without any is lost."""
         word = self.fleet.ask({g: question})[g]
         if isinstance(word, Commitment):
-            made[g] = word
+            self.made[g] = word
             self.positions[g] = word.position_wh / 1000
-        elif g not in made:
-            self._silence(g, _why(word))
+        elif g not in self.made or not isinstance(word, Silence) or isinstance(word, Fault):
+            self.lose(g, _last(word))
 
-    def _fall_back(self, made: dict[int, Commitment]) -> list[str]:
+    def _fall_back(self) -> None:
         """The largest of those who still overstep trade nothing, one after another, until the network holds."""
-        refrained: list[str] = []
         while broken := self._overstepping():
-            loud = [g for g in sorted(broken) if g in self.speaking and self.names[g] not in refrained]
+            loud = [g for g in sorted(broken) if g in self.speaking and self.names[g] not in self.refrained]
             if not loud and all(-self._room(g) < ROUNDING_KWH for g in broken):
                 break  # no trade, in whole Wh
             if not loud:
                 raise SolveError("without any trade a feeder limit is broken: allocations exceed it")
             g = max(loud, key=lambda g: (float(np.abs(self.positions[g]).max()), -g))
-            refrained.append(self.names[g])
-            made.pop(g, None)
-            self._make(made, g, Refrain())
-        return refrained
+            self.refrained.append(self.names[g])
+            self.made.pop(g, None)
+            self._make(g, Refrain())
 
     def _weights(self, blend: Blend) -> list[dict[int, float]]:
         """Each group's blend of its own answers by round; positions move to the blended ones."""
@@ -323,6 +330,6 @@ class _Talk:
         return within(ladder, down - margin_kwh, up - margin_kwh)
 
 
-def _why(word: object) -> str:
-    """Why a word was no answer."""
-    return word.reason if isinstance(word, Silence) else f"answered with {type(word).__name__}"
+def _last(word: Word) -> Silence:
+    """What a group ends with when its word is no answer."""
+    return word if isinstance(word, Silence) else Fault("answered another question")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from planner.answered import Answered
+from planner.answered import Answered, Prices
 from planner.coordination import Agreement, Rules, coordinate
 from planner.fleet import Fleet, Kept
 from planner.publication import from_multipliers, multipliers_of
-from planner.questions import MICRO, BoundAt
+from planner.questions import MICRO, Bound, BoundAt, Fault, Silence, Word
 from planner_models.master import Master
 from planner_models.words import Locality
 
@@ -38,24 +38,9 @@ def clear_in_rounds(
         strict=locality is Locality.STRICT,
     )
     agreed = coordinate(master, fleet, rules)
-    speaking = [g for g, group in enumerate(fleet.groups) if group.id not in agreed.mute]
-    low = high = agreed.multipliers
-    if np.isfinite(agreed.bound):
-        low, high = master.multiplier_range(agreed.bound)
-    prices = from_multipliers(master.market, agreed.multipliers, low, high, tick)
-    y = multipliers_of(master.market, prices)
-    nodes = {g: master.node_price(y, g) for g in speaking}
-    number = len(agreed.rounds)
-    proven = _proven(fleet, speaking, {g: BoundAt(number, price) for g, price in nodes.items()})
-    at_published = sum(proven.values()) + master.market_value(y)
-    bound = at_published if agreed.mute else max(agreed.bound, at_published)
-    tolerance = gap * abs(agreed.cost) / 4
-    if agreed.cost - bound > 4 * tolerance and seconds_left() > 0:
-        each = tolerance / max(1, len(speaking))
-        proven = _proven(fleet, speaking, {g: BoundAt(number + 1, price, each) for g, price in nodes.items()})
-        bound = max(bound, sum(proven.values()) + master.market_value(y))
+    agreed, prices, proven, bound = _certified(master, fleet, agreed, gap, tick, seconds_left)
+    kept = _kept(fleet, agreed)
     closeness = (agreed.value - bound) / max(1.0, abs(agreed.value))
-    kept = _kept(fleet, speaking)
     return Answered(
         schedules={name: own.schedule for name, own in kept.items()},
         without_trade={name: own.without_trade for name, own in kept.items()},
@@ -69,22 +54,66 @@ def clear_in_rounds(
         information="aggregates",
         rounds=tuple(_log(agreed, fleet, lot_wh)),
         refrained=tuple(agreed.refrained),
-        mute=dict(agreed.mute),
+        mute={name: last.reason for name, last in agreed.mute.items()},
+        faults={name: last.reason for name, last in agreed.mute.items() if isinstance(last, Fault)},
         solver_s=fleet.solver_s + agreed.dispatch.seconds,
         build_s=time.perf_counter() - began,
     )
 
 
-def _proven(fleet: Fleet, speaking: Sequence[int], questions: Mapping[int, BoundAt]) -> dict[str, float]:
-    """v_b of every building at its published node price; each stays in its building's folder."""
-    fleet.ask(questions)
-    return {name: own.proven for name, own in _kept(fleet, speaking).items()}
+def _certified(
+    master: Master, fleet: Fleet, agreed: Agreement, gap: float, tick: float, seconds_left: Callable[[], float]
+) -> tuple[Agreement, Prices, dict[str, float], float]:
+    """Published prices, v_b of every building at its node's, and what they prove together.
+
+    A group that is lost here is taken out of the agreement, and the others are asked again: no proof leans on the
+    words of a group that does not trade.
+    """
+    while True:
+        low = high = agreed.multipliers
+        if np.isfinite(agreed.bound):
+            low, high = master.multiplier_range(agreed.bound)
+        prices = from_multipliers(master.market, agreed.multipliers, low, high, tick)
+        y = multipliers_of(master.market, prices)
+        nodes = {g: master.node_price(y, g) for g in agreed.commitments}
+        number = len(agreed.rounds)
+        lost = _lost(fleet.ask({g: BoundAt(number, price) for g, price in nodes.items()}))
+        proven = _proven(fleet, agreed, lost)
+        bound = max(agreed.bound, sum(proven.values()) + master.market_value(y))
+        tolerance = gap * abs(agreed.cost) / 4
+        if not lost and agreed.cost - bound > 4 * tolerance and seconds_left() > 0:
+            each = tolerance / max(1, len(nodes))
+            lost = _lost(fleet.ask({g: BoundAt(number + 1, price, each) for g, price in nodes.items()}))
+            proven = _proven(fleet, agreed, lost)
+            bound = max(bound, sum(proven.values()) + master.market_value(y))
+        if not lost:
+            return agreed, prices, proven, bound
+        agreed = agreed.without(lost)
 
 
-def _kept(fleet: Fleet, speaking: Sequence[int]) -> dict[str, Kept]:
+def _lost(words: Mapping[int, Word]) -> dict[int, Silence]:
+    """Groups without a bound, and their last word."""
+    silent = {g: word for g, word in words.items() if not isinstance(word, Bound)}
+    return {g: word if isinstance(word, Silence) else Fault("answered another question") for g, word in silent.items()}
+
+
+def _proven(fleet: Fleet, agreed: Agreement, lost: dict[int, Silence]) -> dict[str, float]:
+    """v_b of every building at its published node price; each stays in its building's folder.
+
+    A group without all its papers is lost as well.
+    """
+    kept = fleet.kept()
+    for g in agreed.commitments:
+        if any(name not in kept for name in fleet.groups[g].buildings):
+            lost.setdefault(g, Fault("has lost its schedules"))
+    there = [g for g in agreed.commitments if g not in lost]
+    return {name: kept[name].proven for g in there for name in fleet.groups[g].buildings}
+
+
+def _kept(fleet: Fleet, agreed: Agreement) -> dict[str, Kept]:
     """What the buildings of the groups that take part keep to themselves, group by group."""
     kept = fleet.kept()
-    return {name: kept[name] for g in speaking for name in fleet.groups[g].buildings}
+    return {name: kept[name] for g in agreed.commitments for name in fleet.groups[g].buildings}
 
 
 def _log(agreed: Agreement, fleet: Fleet, lot_wh: int) -> list[Mapping[str, Any]]:

@@ -23,6 +23,7 @@ from planner.schedule import Schedule
 from planner.security.gate import Gate
 from planner.security.policy import STAMP, Policy
 from planner.voice import Mouth, SpeakingGateway
+from planner.wary import Wary
 from planner_models.answer import Ladder
 from planner_models.marketplace import build_marketplace
 from planner_models.master import Master
@@ -82,9 +83,10 @@ class Desk:
         self.exchange: Exchange | None = None
         self.voices: list[SpeakingGateway] = []
         self.hearing: Hearing | None = None
-        self.fleet: Fleet = Frank(self.gateways)
         if policy.gated:
-            self.fleet = self.hearing = self._heard()
+            self.hearing = self._heard()
+        heard: Fleet = self.hearing or Frank(self.gateways)
+        self.fleet: Fleet = Wary(heard, len(city.grid), self.lot_wh)
 
     def _heard(self) -> Hearing:
         """What leaves its building passes the gate, is signed and sealed, and is opened by the marketplace."""

@@ -3,8 +3,8 @@
 A fleet carries one question to each of some groups at a time and brings back one word of each.  Groups are known by
 their place, 0 .., in ``groups``.  Whoever implements it keeps four promises:
 
-* every group asked has a word in what comes back: an answer, or ``Silence`` with its reason.  Nothing is raised for
-  what a gateway does or fails to do;
+* every group asked has a word in what comes back: an answer, or ``Silence`` or ``Fault`` with its reason.  Nothing is
+  raised for what a gateway does or fails to do;
 * a group's questions reach it one after another, in the order in which they were asked;
 * words do not depend on where gateways run, how many run at once, or who answers first;
 * what a building keeps to itself (``Kept``) is for its own folder; the marketplace's decisions use words alone.
@@ -12,13 +12,16 @@ their place, 0 .., in ``groups``.  Whoever implements it keeps four promises:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from planner.groups import Group
-from planner.questions import Question, Word
+from planner.questions import Fault, Question, Word
 from planner.schedule import Schedule
+from planner_models.solve import SolveError
 
 W = TypeVar("W")
 W_co = TypeVar("W_co", covariant=True)
@@ -42,12 +45,19 @@ class Carrier(Protocol[W_co]):
     @property
     def groups(self) -> Sequence[Group]: ...
 
-    def ask(self, questions: Mapping[int, Question]) -> Mapping[int, W_co]:
+    def ask(self, questions: Mapping[int, Question]) -> Mapping[int, W_co | Fault]:
         """One word of every group asked."""
         ...
 
+    def summed_bound(self, round: int) -> int | None:
+        """Sum of the bounds of all groups that answered in ``round``, micro-currency.
+
+        None where every group says its own, and where too few spoke for their sum to be said.
+        """
+        ...
+
     def kept(self) -> Mapping[str, Kept]:
-        """By building, for the groups whose papers are written here; none for gateways that write their own."""
+        """By building, of every group that is still there."""
         ...
 
     @property
@@ -56,15 +66,8 @@ class Carrier(Protocol[W_co]):
         ...
 
 
-class Fleet(Carrier[Word], Protocol):
-    """What the rounds ask: words, and the sum of bounds that no group says alone."""
-
-    def summed_bound(self, round: int) -> int | None:
-        """Sum of the bounds of all groups that answered in ``round``, micro-currency.
-
-        None where every group says its own, and where too few spoke for their sum to be said.
-        """
-        ...
+Fleet = Carrier[Word]
+"""What the rounds ask."""
 
 
 class Answering(Protocol[W_co]):
@@ -82,17 +85,37 @@ class Answering(Protocol[W_co]):
 
 
 class InProcess(Generic[W]):
-    """Gateways in this process, asked one after another."""
+    """Gateways in this process, asked one after another.
 
-    def __init__(self, gateways: Sequence[Answering[W]]) -> None:
-        self.gateways = gateways
+    Who takes longer than ``patience_s`` by ``clock`` (seconds) is too late; who finds no answer where one exists is
+    lost.  A building without any feasible plan of its own is no fault of its gateway: that is raised.
+    """
+
+    def __init__(
+        self,
+        gateways: Sequence[Answering[W]],
+        patience_s: float = math.inf,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.gateways, self.patience_s, self.clock = gateways, patience_s, clock
 
     @property
     def groups(self) -> Sequence[Group]:
         return [gateway.group for gateway in self.gateways]
 
-    def ask(self, questions: Mapping[int, Question]) -> Mapping[int, W]:
-        return {g: self.gateways[g].answer(question) for g, question in questions.items()}
+    def ask(self, questions: Mapping[int, Question]) -> Mapping[int, W | Fault]:
+        return {g: self._ask(self.gateways[g], question) for g, question in questions.items()}
+
+    def _ask(self, gateway: Answering[W], question: Question) -> W | Fault:
+        began = self.clock()
+        try:
+            word = gateway.answer(question)
+        except SolveError:
+            return Fault("found no answer")
+        return word if self.clock() - began <= self.patience_s else Fault("came too late")
+
+    def summed_bound(self, round: int) -> int | None:
+        return None
 
     def kept(self) -> Mapping[str, Kept]:
         return {name: kept for gateway in self.gateways for name, kept in gateway.kept().items()}
@@ -102,8 +125,5 @@ class InProcess(Generic[W]):
         return sum(gateway.solver_s for gateway in self.gateways)
 
 
-class Frank(InProcess[Word]):
-    """Gateways in this process that say their words plainly, bounds included: where nothing is released."""
-
-    def summed_bound(self, round: int) -> int | None:
-        return None
+Frank = InProcess[Word]
+"""Gateways in this process that say their words plainly, bounds included: where nothing is released."""

@@ -21,6 +21,7 @@ from planner.questions import (
     BoundAt,
     Commit,
     Commitment,
+    Fault,
     Price,
     Question,
     Refrain,
@@ -34,6 +35,7 @@ from planner.security.keys import Identity
 from planner.security.messages import release_types
 from planner.security.opening import Opened, Reader, open_envelope
 from planner.security.policy import Policy
+from planner.security.refusal import Reason, Refused, require
 from planner.security.replay import ReplayStore
 from planner.security.roster import Entity, Roster
 
@@ -115,12 +117,19 @@ class Hearing:
 
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Word]:
         uttered = self.carrier.ask(questions)
-        return {g: self._word(g, question, uttered[g]) for g, question in questions.items()}
+        return {g: self._heard(g, question, uttered[g]) for g, question in questions.items()}
 
     def summed_bound(self, round: int) -> int | None:
         """The sum over at least five groups, else nothing (formulation 3, disclosure)."""
         bounds = self._bounds.get(round, [])
         return sum(bounds) if len(bounds) >= BOUNDS_NEEDED else None
+
+    def _heard(self, g: int, question: Question, uttered: Uttered) -> Word:
+        """The word in what was uttered; an envelope that is refused is a fault of its sender."""
+        try:
+            return self._word(g, question, uttered)
+        except Refused as refused:
+            return Fault(f"sent an envelope that was refused: {refused.reason.value}")
 
     def _word(self, g: int, question: Question, uttered: Uttered) -> Word:
         match uttered, question:
@@ -133,7 +142,7 @@ class Hearing:
                 return self._commitment(g, uttered)
             case ((Sealed() | HeldBack()), Alone() | Slice() | Price() as asked):
                 return self._reply(g, asked.round, uttered)
-        return Silence(f"has no word for {type(question).__name__}")
+        return Fault("answered another question")
 
     def _reply(self, g: int, round: int, uttered: Sealed | HeldBack) -> Reply:
         """An answer as opened, or the last one again; its bound goes into the sum alone."""
@@ -142,6 +151,7 @@ class Hearing:
             lots = np.array(body["lots"], dtype=np.int64)
             self._last[g] = said = Reply(int(body["round"]), lots, int(body["cost"]), None)
         else:
+            require(g in self._last, Reason.ROUND)
             said = replace(self._last[g], round=round, repeated=True)
         self._add_bound(round, uttered.bound_micro)
         return said
@@ -149,6 +159,7 @@ class Hearing:
     def _commitment(self, g: int, uttered: Sealed | HeldBack) -> Commitment:
         made = self._committed[g]
         if isinstance(uttered, HeldBack):
+            require(len(made) > 1, Reason.ROUND)
             made.pop()
             return made[-1]
         body = self._open(g, uttered.envelope).body
@@ -156,9 +167,11 @@ class Hearing:
         return made[-1]
 
     def _open(self, g: int, envelope: bytes) -> Opened:
-        """Verify, open, and remember."""
-        self.sent.setdefault(self.groups[g].id, []).append(envelope)
+        """Verify, open, and remember: an envelope of this very group."""
         opened = open_envelope(envelope, self.reader, self.now(), self.store.last_sequence)
+        name = self.groups[g].id
+        require(opened.header.stream == name and opened.body["group"] == name, Reason.UNAUTHORISED)
+        self.sent.setdefault(name, []).append(envelope)
         return self.store.act(opened, lambda _: opened)
 
     def _add_bound(self, round: int, micro: int | None) -> None:

@@ -11,7 +11,9 @@ currency per MWh, positions in kWh, one value an interval of the horizon.
 | ``Revert``, ``Refrain`` | after a commitment | ``Commitment`` |
 | ``BoundAt`` | once, at the published prices | ``Bound`` |
 
-Anything may be answered by ``Silence``.  A group that fell silent is asked nothing more.
+Anything may be answered by ``Silence``: an earlier commitment stands, a group that has none takes no part.
+``Fault`` is the silence of a group that is gone or not to be believed: nothing of it stands.  Either way the group
+is asked nothing more, does not trade, and what it needs is settled at the default tariff.
 """
 
 from __future__ import annotations
@@ -122,6 +124,11 @@ class Silence:
     """No answer, now and for the rest of the clear; ``reason`` holds no number of the case."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Fault(Silence):
+    """The silence of a gateway that died, came late, or said what cannot be: what it said before does not stand."""
 
 
 Word = Reply | Commitment | Bound | Silence
