@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from planner.fingerprint import case_sha256
 from planner.folder import Source, conform_frame, empty, plain_rows, read_tables
 from planner.problems import InvalidInput, Problem, shown, suggest
 from planner.settings import FILE, SECTIONS, Settings, changed, read_settings
-from planner.tables import BY_NAME, TABLES
+from planner.tables import BY_NAME, BY_STEM, TABLES
 from planner.timegrid import day_grid
 from planner_models.words import IntervalGrid
 
@@ -197,11 +198,24 @@ def validate_folder(path: str | Path, date: dt.date | str | None = None) -> tupl
     notes = notes if len(read.frames["nodes"]) else []  # an order book knows neither fees nor a default tariff
     bad = frozenset(read.broken), frozenset(read.broken | read.doubtful)
     case = Case(folder, settings, read.frames, (*notes, *read.notes), read.sources, *bad)
-    placed = {(problem.file, problem.line) for problem in problems if problem.line > 1}
-    problems += [p for p in validate(case) if (p.file, p.line) not in placed]
+    problems += _not_yet_said(validate(case), problems)
     if problems:
         return None, tuple(sorted(set(problems), key=_in_reading_order))
     return replace(case, notes=(*case.notes, *_repetitions(case))), ()
+
+
+def _not_yet_said(found: Iterable[Problem], cells: Iterable[Problem]) -> list[Problem]:
+    """Problems of the case as a whole, without those about a cell that could not be read in the first place."""
+    unread = {(cell.file, cell.line, name) for cell in cells for name in _columns_in(cell)}
+    return [p for p in found if not any((p.file, p.line, name) in unread for name in _columns_in(p))]
+
+
+def _columns_in(problem: Problem) -> set[str]:
+    """The columns of its table that a problem speaks of; a row's time is one thing, whichever column says it."""
+    table = BY_STEM.get(problem.file.split(".")[0])
+    words = set(re.findall(r"[a-z_]+", problem.what)) if table else set()
+    named = words & {column.name for column in table.columns} if table else set()
+    return named | {"start", "interval"} if named & {"start", "interval"} else named
 
 
 def _in_reading_order(problem: Problem) -> tuple[int, Problem]:

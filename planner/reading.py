@@ -23,11 +23,12 @@ from planner.problems import Problem, shown
 
 SHOWN_ROWS = 10
 LONGEST_CELL = 1 << 20
+OTHER_SEPARATORS = {"\t": "tabs", "|": "'|'"}
 
 
 @dataclass(frozen=True)
 class Raw:
-    """The cells of one file; ``decimal_comma`` says that numbers are written as 1,5."""
+    """The cells of one file; ``decimal_comma`` says that numbers may be written as 1,5."""
 
     file: str
     path: Path | None
@@ -89,10 +90,9 @@ def _refused(path: Path, file: str, line: int, what: str, value: str = "", hint:
 
 
 def _read_parquet(path: Path, file: str) -> Raw:
-    if path.is_dir():
-        return _refused(path, file, 0, "is a folder, not a file")
+    content_in_memory = pa.BufferReader(path.read_bytes())  # so that no message shows where it lies
     try:
-        table = pq.read_table(path).combine_chunks()
+        table = pq.read_table(content_in_memory).combine_chunks()
     except (pa.ArrowException, OSError, ValueError) as error:
         return _refused(path, file, 0, "is not a parquet file", shown(error), "write it again")
     if len(set(table.column_names)) < len(table.column_names):
@@ -124,6 +124,8 @@ def _read_csv(data: bytes, path: Path, file: str) -> Raw:
     if delimiter == ";":
         notes.append(f"{file}: columns are separated by ';', so a comma in a number is a decimal comma")
     header = _header(text, delimiter)
+    if len(header) == 1 and (other := OTHER_SEPARATORS.get(next((c for c in header[0] if c in OTHER_SEPARATORS), ""))):
+        return _refused(path, file, header_line, f"columns are separated by {other}", "", "separate them by , or ;")
     problems = tuple(_bad_header(header, file, header_line))
     if problems:
         return Raw(file, path, {}, notes=tuple(notes), problems=problems)

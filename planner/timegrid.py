@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -18,7 +19,8 @@ import numpy.typing as npt
 from planner_models.words import IntervalGrid
 
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-CLOCK = re.compile(r"(?:(?P<before>[a-z,\-]+)\s+)?(?P<h>\d{1,2}):(?P<m>\d{2})(?::00)?(?:\s+(?P<after>[a-z,\-]+))?")
+CLOCK = re.compile(r"(?:(?P<before>[a-z,;\-]+)\s+)?(?P<h>\d{1,2}):(?P<m>\d{2})(?::00)?(?:\s+(?P<after>[a-z,;\-]+))?")
+SEPARATOR = re.compile("[,;]")
 LONGEST_WINDOW_DAYS = 8
 
 
@@ -103,9 +105,9 @@ def hours_of_day(day: dt.date, timezone: str) -> float:
 
 
 def days_of(text: str) -> frozenset[int]:
-    """``mon-fri``, ``sat,sun``, ``fri-mon`` -> weekday numbers; ValueError for anything else."""
+    """``mon-fri``, ``sat,sun`` (or ``sat;sun``), ``fri-mon`` -> weekday numbers; ValueError for anything else."""
     days: set[int] = set()
-    for part in text.strip().lower().split(","):
+    for part in SEPARATOR.split(text.strip().lower()):
         first, _, last = part.strip().partition("-")
         if first not in DAY_NAMES or (last or first) not in DAY_NAMES:
             raise ValueError(f"'{text}' is no list of days")
@@ -192,15 +194,20 @@ def _window(start: dt.datetime, end: dt.datetime, grid: IntervalGrid) -> Window:
 
 
 def clock_mask(
-    grid: IntervalGrid, timezone: str, from_time: str = "", to_time: str = "", days: str = "", months: str = ""
+    starts: Sequence[dt.datetime],
+    tz: ZoneInfo,
+    from_time: str = "",
+    to_time: str = "",
+    days: str = "",
+    months: str = "",
 ) -> npt.NDArray[np.bool_]:
     """Which intervals begin in a recurring clock window, by their local label (so both passes of a repeated hour).
 
     Empty words mean always; ``to_time`` not after ``from_time`` runs past midnight; ``months`` as ``11-3,6``.
     """
-    local = [start.astimezone(zone(timezone)) for start in grid.starts]
+    local = [start.astimezone(tz) for start in starts]
     minute = np.array([t.hour * 60 + t.minute for t in local])
-    low, high = _minute(from_time or "00:00"), _minute(to_time or "24:00")
+    low, high = time_of_day(from_time or "00:00"), time_of_day(to_time or "24:00")
     inside = (low <= minute) & (minute < high) if low < high else (low <= minute) | (minute < high)
     if days:
         inside &= np.isin([t.weekday() for t in local], list(days_of(days)))
@@ -209,9 +216,10 @@ def clock_mask(
     return np.asarray(inside)
 
 
-def _minute(text: str) -> int:
+def time_of_day(text: str) -> int:
+    """Minutes after midnight of a clock time on its own; ValueError for anything else."""
     value = moment(text)
-    if not isinstance(value, Clock):
+    if not isinstance(value, Clock) or value.says_days:
         raise ValueError("no time of day")
     return value.minute
 
@@ -219,7 +227,7 @@ def _minute(text: str) -> int:
 def months_of(text: str) -> frozenset[int]:
     """``11-3,6`` -> month numbers; ValueError for anything else."""
     months: set[int] = set()
-    for part in text.split(","):
+    for part in SEPARATOR.split(text):
         first, _, last = part.strip().partition("-")
         begin, end = int(first), int(last or first)
         if not (1 <= begin <= 12 and 1 <= end <= 12):

@@ -52,8 +52,10 @@ def typed(
     """A frame of ``length`` rows with all columns of ``table``, typed, defaults filled, rows as they came.
 
     ``default(path)`` looks up a setting; ``report(column, row, what, value, hint)`` takes every problem.
+    ``comma`` allows decimal commas: where one is used, 1.234 could be a thousand, and is refused.
     """
     out: dict[str, Any] = {}
+    comma = comma and any(_commas(raw) for raw in _of_numbers(columns, table))
     for column in table.columns:
         raw = columns.get(column.name)
         if raw is None:
@@ -152,7 +154,8 @@ def parse_flag(cells: Cells) -> npt.NDArray[np.bool_]:
 def parse_number(cells: Cells) -> npt.NDArray[np.float64]:
     """Floats, NaN where missing; text that is no finite number and numbers out of bounds are reported."""
     values, missing, bad = _floats(cells)
-    hint = "write 1234.5, without thousands separators or units"
+    example = "1234,5 as elsewhere in this file" if cells.comma else "1234.5"
+    hint = f"write {example}, without thousands separators or units"
     cells.each(np.flatnonzero(bad), f"{cells.column.name} is not a number", hint)
     _demand(cells, missing)
     _bounds(cells, values)
@@ -200,13 +203,19 @@ def _floats(cells: Cells) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_
     return values, missing, bad
 
 
+def _of_numbers(columns: dict[str, pa.Array], table: Table) -> Iterator[pa.Array]:
+    """The raw columns of text that hold numbers."""
+    names = [column.name for column in table.columns if column.type in (Type.NUMBER, Type.WHOLE, Type.INTERVAL)]
+    yield from (columns[name] for name in names if name in columns and pa.types.is_string(columns[name].type))
+
+
+def _commas(text: pa.Array) -> bool:
+    return pc.max(pc.find_substring(text, ",")).as_py() not in (None, -1)
+
+
 def _with_points(text: pa.Array) -> pa.Array:
-    """Decimal commas as points; a number with both signs is left broken, since either could be the thousands."""
-    commas = pc.find_substring(text, ",")
-    if pc.max(commas).as_py() in (None, -1):
-        return text
-    points = pc.find_substring(text, ".")
-    ambiguous = pc.greater_equal(points, 0)
+    """Decimal commas as points; a number with a point is left broken, since it could part the thousands."""
+    ambiguous = pc.greater_equal(pc.find_substring(text, "."), 0)
     return pc.if_else(ambiguous, pc.binary_join_element_wise(text, "?", ""), pc.replace_substring(text, ",", "."))
 
 

@@ -19,6 +19,7 @@ from planner.timegrid import (
     months_of,
     nominal_hours,
     windows,
+    zone,
 )
 
 STOCKHOLM = "Europe/Stockholm"
@@ -131,7 +132,9 @@ def test_instants_are_one_window() -> None:
 
 def test_clock_masks_take_both_passes_of_the_repeated_hour() -> None:
     grid = day_grid(AUTUMN, STOCKHOLM, 60)
-    assert list(np.flatnonzero(clock_mask(grid, STOCKHOLM, "02:00", "03:00"))) == [2, 3]
-    assert clock_mask(grid, STOCKHOLM, "22:00", "06:00").sum() == 9
-    assert clock_mask(grid, STOCKHOLM, days="mon-fri").sum() == 0
-    assert clock_mask(grid, STOCKHOLM, months="10").all()
+    assert list(np.flatnonzero(clock_mask(grid.starts, zone(STOCKHOLM), "02:00", "03:00"))) == [2, 3]
+    assert clock_mask(grid.starts, zone(STOCKHOLM), "22:00", "06:00").sum() == 9
+    assert clock_mask(grid.starts, zone(STOCKHOLM), days="mon-fri").sum() == 0
+    assert clock_mask(grid.starts, zone(STOCKHOLM), months="10").all()
+    assert clock_mask(grid.starts, zone(STOCKHOLM), days="sat;sun", months="11-2;10").all()
+    assert not clock_mask(grid.starts, zone(STOCKHOLM), months="11-2").any()

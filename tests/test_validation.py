@@ -636,6 +636,43 @@ ALLOCATIONS = [
     ),
 ]
 
+TARIFF_DAYS = "tariff,component,level,direction,basis,rate,from_time\nday,energy,unit,import,per_mwh,5,06:00 mon-fri\n"
+SEMICOLONS = "battery;node;energy_kwh;charge_kw;discharge_kw\ncell;flat1;8,5;4;1.234\n"
+LISTING = "listing,node,resource,side,quantity,start,end,limit_price_total\n"
+
+FORMS = [
+    Broken("tariff time with days", "tariffs.csv:2", "(06:00 mon-fri)", write=[("tariffs.csv", TARIFF_DAYS)]),
+    Broken(
+        "a point that could part thousands",
+        "batteries.csv:2",
+        "discharge_kw is not a number (1.234)",
+        write=[("batteries.csv", SEMICOLONS)],
+        hint="1234,5 as elsewhere in this file",
+    ),
+    Broken(
+        "tabs",
+        "batteries.csv:1",
+        "separated by tabs",
+        write=[("batteries.csv", "battery\tnode\tenergy_kwh\ncell\tflat1\t8\n")],
+        hint=", or ;",
+    ),
+    Broken(
+        "a part of a spot",
+        "listings.csv:2",
+        "a part of what is not divisible (1.5)",
+        write=[
+            ("resources.csv", "resource,unit,divisible\nspot,spot,false\n"),
+            ("listings.csv", LISTING + "l,flat1,spot,offer,1.5,08:00,17:00,3\n"),
+        ],
+    ),
+    Broken(
+        "off the grid by the clock of the case",
+        "imbalance.csv:2",
+        "start is not the start of an interval (2026-06-10T00:30:00+02:00)",
+        write=[("imbalance.csv", "start,long_per_mwh,short_per_mwh\n2026-06-09T22:30:00Z,1,2\n")],
+    ),
+]
+
 METERED = [
     Broken(
         "unknown meter",
@@ -870,7 +907,9 @@ ORDERS = [
 
 
 @pytest.mark.parametrize(
-    "broken", [*NODES, *CELLS, *TIMES, *ASSETS, *ALLOCATIONS, *METERED, *SETTINGS], ids=lambda broken: broken.name
+    "broken",
+    [*NODES, *CELLS, *TIMES, *ASSETS, *ALLOCATIONS, *FORMS, *METERED, *SETTINGS],
+    ids=lambda broken: broken.name,
 )
 def test_broken_city_is_refused(case_folder: Any, broken: Broken) -> None:
     check(case_folder, broken)
@@ -909,6 +948,27 @@ def test_all_errors_come_at_once_in_reading_order(case_folder: Any) -> None:
 def test_a_row_that_does_not_parse_is_reported_once(case_folder: Any) -> None:
     case_folder.swap("vehicles.csv", ",12,7.4", ",much,7.4")
     assert len(case_folder.problems()) == 1
+
+
+def test_a_row_with_several_errors_has_all_of_them_named(case_folder: Any) -> None:
+    """What cannot be read in one cell hides nothing that is wrong with the others."""
+    case_folder.write("resources.csv", "resource,unit\nspot,spot\n")
+    case_folder.write("listings.csv", LISTING + "l,flat9,spott,offer,0,18:00,2026-06-10T20:00:00Z,\n")
+    words = [problem.what for problem in case_folder.problems()]
+    assert {"quantity must be above 0", "unknown node", "unknown resource", "no limit price"} <= set(words)
+    assert any("one end is an instant" in what for what in words)
+
+
+def test_semicolons_with_points_alone_are_read(case_folder: Any) -> None:
+    case_folder.write("batteries.csv", SEMICOLONS.replace("8,5", "8.5"))
+    assert case_folder.read().batteries["discharge_kw"].tolist() == [1.234]
+
+
+def test_a_parquet_file_that_is_none_does_not_show_where_it_lies(case_folder: Any) -> None:
+    (case_folder.path / "nodes.csv").rename(case_folder.path / "nodes.parquet")
+    (problem,) = case_folder.problems()
+    assert str(problem).startswith("nodes.parquet: is not a parquet file")
+    assert str(case_folder.path)[:20] not in str(problem)
 
 
 def test_an_unreadable_table_does_not_drag_others_along(case_folder: Any) -> None:

@@ -13,7 +13,6 @@ that; if none of them names one, the nearest from the unit upwards.  What a comp
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,9 +28,8 @@ from planner.money import nano, price_nano
 from planner.settlement.apportion import apportion, share_out
 from planner.settlement.journal import Journal
 from planner.settlement.terms import Terms
+from planner.timegrid import clock_mask
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 OPERATOR = "network_operator"
 
 
@@ -72,7 +70,8 @@ def charge(journal: Journal, use: Use, terms: Terms) -> None:
 
 def _charge(journal: Journal, use: Use, row: Mapping[str, Any], holds: npt.NDArray[np.bool_], zone: ZoneInfo) -> None:
     name, vat = str(row["component"]), 1 + _number(row.get("vat_ratio"))
-    open_now = windows(row, use.starts, zone)
+    when = [_text(row.get(column)) for column in ("from_time", "to_time", "days", "months")]
+    open_now = clock_mask(use.starts, zone, *when)
     if row["basis"] == "per_day":
         if open_now.any():
             _book(journal, use, name, _per_day(use, row, nano(row["rate"] * vat)), holds)
@@ -127,46 +126,6 @@ def _tariff(nodes: Mapping[str, Mapping[str, Any]], unit: str, building: str, le
     named = [_text(nodes.get(node, {}).get("tariff")) for node in path]
     from_level = {"unit": 0, "building": 1, "district": 2, "city": len(path) - 1}[level]
     return next((name for name in [*named[from_level:], *named] if name), "")
-
-
-def windows(row: Mapping[str, Any], starts: Sequence[datetime], zone: ZoneInfo) -> npt.NDArray[np.bool_]:
-    """Which intervals start inside a component's clock times, days and months, in local time.
-
-    ``to_time`` is exclusive; equal to or earlier than ``from_time`` the window runs over midnight.
-    """
-    local = [start.astimezone(zone) for start in starts]
-    minute = np.array([moment.hour * 60 + moment.minute for moment in local])
-    first, last = _minute(row.get("from_time"), 0), _minute(row.get("to_time"), 24 * 60)
-    clock = (minute >= first) & (minute < last) if first < last else (minute >= first) | (minute < last)
-    days, months = _named(row.get("days"), DAYS), _named(row.get("months"), MONTHS)
-    return (
-        clock
-        & np.array([moment.weekday() in days for moment in local])
-        & np.array([moment.month - 1 in months for moment in local])
-    )
-
-
-def _minute(text: object, default: int) -> int:
-    if not isinstance(text, str) or not text:
-        return default
-    hours, minutes = text.split(":")[:2]
-    return int(hours) * 60 + int(minutes)
-
-
-def _named(text: object, names: Sequence[str]) -> set[int]:
-    """Positions meant by ``mon-fri;sun`` or, for months, ``nov-feb`` or ``1-3;11``; all of them if empty."""
-    if not isinstance(text, str) or not text.strip():
-        return set(range(len(names)))
-    found: set[int] = set()
-    for part in re.split(r"[;,\s]+", text.strip().casefold()):
-        first, _, last = part.partition("-")
-        start, end = _position(first, names), _position(last or first, names)
-        found |= {i % len(names) for i in range(start, end + 1 + (len(names) if end < start else 0))}
-    return found
-
-
-def _position(word: str, names: Sequence[str]) -> int:
-    return int(word) - 1 if word.isdigit() else names.index(word[:3])
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

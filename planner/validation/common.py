@@ -11,6 +11,7 @@ import pandas as pd
 
 from planner.problems import Problem
 from planner.settings import FILE, line_of_key
+from planner.timegrid import zone
 
 if TYPE_CHECKING:
     from planner.case import Case
@@ -29,9 +30,19 @@ def each(
     """One problem for every row where a condition holds, the first ones in full and the rest as a number."""
     rows = rows_where(condition) if len(condition) else []
     for row in rows[:MOST]:
-        yield case.problem(table, row, what, "" if value is None else value.iloc[row], hint)
+        yield case.problem(table, row, what, "" if value is None else said(case, value.iloc[row]), hint)
     if len(rows) > MOST:
         yield case.problem(table, rows[MOST], f"{what}, and in {len(rows) - MOST - 1} more rows", "", hint)
+
+
+def said(case: Case, value: Any) -> Any:
+    """A value as an error shows it: an instant by the clock of the case."""
+    if not isinstance(value, pd.Timestamp):
+        return value
+    try:
+        return value.tz_convert(zone(case.settings.timezone)).isoformat()
+    except ValueError:
+        return value.isoformat()
 
 
 def in_file_order(case: Case, table: str, rows: Sequence[int]) -> list[int]:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from planner.problems import Problem
-from planner.timegrid import Clock, days_of, moment, months_of, nominal_hours
+from planner.timegrid import days_of, moment, months_of, nominal_hours, time_of_day
 from planner.validation.common import each, in_file_order, rows_where
 
 if TYPE_CHECKING:
     from planner.case import Case
 
 
+TARIFF_TIMES: tuple[tuple[str, Callable[[str], object], str], ...] = (
+    ("from_time", time_of_day, "write 06:00"),
+    ("to_time", time_of_day, "write 22:00"),
+    ("days", days_of, "write mon-fri"),
+    ("months", months_of, "write 11-3,6"),
+)
+
+
 def tariff_times(case: Case) -> Iterator[Problem]:
     """from_time, to_time are clock times, days and months lists."""
     tariffs = case.tariffs
-    for column, read in (("from_time", moment), ("to_time", moment), ("days", days_of), ("months", months_of)):
+    for column, read, hint in TARIFF_TIMES:
         for row, text in enumerate(tariffs[column]):
             try:
-                value = read(text) if text else Clock(0)
-                wrong = "time" in column and not isinstance(value, Clock)
+                if text:
+                    read(text)
             except ValueError:
-                wrong = True
-            if wrong:
-                hint = {"days": "write mon-fri", "months": "write 11-3,6"}.get(column, "write 06:00")
                 yield case.problem("tariffs", row, f"{column} is not understood", text, hint)
 
 
@@ -55,6 +60,15 @@ def listings_have_a_window(case: Case) -> Iterator[Problem]:
             yield case.problem("listings", row, "end is not after start", f"{start} to {end}")
 
 
+def listings_of_wholes(case: Case) -> Iterator[Problem]:
+    """What cannot be divided is listed in whole numbers."""
+    whole = set(case.resources.loc[~case.resources["divisible"], "resource"])
+    listings = case.listings
+    wrong = listings["resource"].isin(whole) & (listings["quantity"] % 1 != 0)
+    what = "a part of what is not divisible"
+    yield from each(case, "listings", wrong, what, listings["quantity"], "list a whole number, or set divisible")
+
+
 def listings_have_one_limit(case: Case) -> Iterator[Problem]:
     listings = case.listings
     hourly, total = listings["limit_price_per_unit_hour"].notna(), listings["limit_price_total"].notna()
@@ -63,4 +77,4 @@ def listings_have_one_limit(case: Case) -> Iterator[Problem]:
     yield from each(case, "listings", ~hourly & ~total, "no limit price", listings["listing"], hint)
 
 
-CHECKS = (tariff_times, tariff_rows_differ, listings_have_a_window, listings_have_one_limit)
+CHECKS = (tariff_times, tariff_rows_differ, listings_have_a_window, listings_of_wholes, listings_have_one_limit)

@@ -12,7 +12,7 @@ from planner.problems import Problem
 from planner.tables import BY_NAME, TABLES, Table, Type
 from planner.timegrid import hours_of_day
 from planner.timeseries import CROOKED, missing_words, placed, positions, uncovered_look_ahead
-from planner.validation.common import MOST, each, in_file_order, rows_where
+from planner.validation.common import MOST, each, in_file_order, rows_where, said
 
 if TYPE_CHECKING:
     from planner.case import Case
@@ -96,7 +96,7 @@ def _duplicates(case: Case, table: Table, rows: list[int]) -> Iterator[Problem]:
     found = 0
     for row in in_file_order(case, table.name, rows):
         number, stamp = frame["interval"].iloc[row], frame["start"].iloc[row]
-        time = f"interval {number}" if not pd.isna(number) else f"start {stamp.isoformat()}"
+        time = f"interval {number}" if not pd.isna(number) else f"start {said(case, stamp)}"
         key = (*(frame[name].iloc[row] for name in table.key), time)
         if key in first:
             found += 1

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pandas as pd
 from factories_cleared import building, clear_of, unit, zone
 
 from planner.settlement import Terms, settle_on
-from planner.settlement.tariffs import windows
 
 NODES = pd.DataFrame(
     [
@@ -81,16 +78,3 @@ def test_a_step_charges_what_lies_above_it() -> None:
     units = [unit("a", [4, 4], [4, 4], 2)]
     charged = paid(component("net", "high", "unit", "per_mwh", 10, step_from_kwh=5), units=units, n=2)
     assert charged["a", "high"] == 3000 * 10_000
-
-
-def test_windows_follow_local_clocks_days_and_months_across_the_change_of_time() -> None:
-    midnight = datetime(2026, 10, 24, 22, tzinfo=UTC)  # a day of 25 hours in Stockholm, a Sunday
-    starts = [midnight + timedelta(hours=t) for t in range(25)]
-    at = ZoneInfo("Europe/Stockholm")
-    night = windows({"from_time": "02:00", "to_time": "03:00"}, starts, at)
-    assert np.flatnonzero(night).tolist() == [2, 3]
-    assert windows({"from_time": "22:00", "to_time": "06:00"}, starts, at).sum() == 9
-    assert windows({"days": "sat;sun", "months": "10"}, starts, at).all()
-    assert not windows({"days": "mon-fri"}, starts, at).any()
-    assert windows({"months": "nov-feb;oct"}, starts, at).all()
-    assert not windows({"months": "11-2"}, starts, at).any()
