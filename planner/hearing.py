@@ -31,13 +31,14 @@ from planner.questions import (
     Slice,
     Word,
 )
+from planner.security.entities import Entity
 from planner.security.keys import Identity
 from planner.security.messages import release_types
 from planner.security.opening import Opened, Reader, open_envelope
 from planner.security.policy import Policy
 from planner.security.refusal import Reason, Refused, require
 from planner.security.replay import ReplayStore
-from planner.security.roster import Entity, Roster
+from planner.security.roster import Roster
 
 MARKET = "marketplace"
 LIFE_S = 36 * 3600
@@ -79,9 +80,9 @@ class Exchange:
         at = self.now()
         self.market = Identity.ephemeral(MARKET)
         self.gateways = {g: Identity.ephemeral(f"gateway.{g}"[:64]) for g in self.groups}
-        spoken = frozenset(release_types())
-        entities = [Entity.of(self.market, "marketplace", (), at - LIFE_S, at + LIFE_S)]
-        entities += [Entity.of(i, "gateway", spoken, at - LIFE_S, at + LIFE_S) for i in self.gateways.values()]
+        valid = at - LIFE_S, at + LIFE_S
+        entities = [Entity.of(self.market, "marketplace", *valid)]
+        entities += [Entity.of(i, "gateway", *valid, frozenset({g})) for g, i in self.gateways.items()]
         self.roster = Roster(1, self.policy.sha256, tuple(entities))
 
     @property

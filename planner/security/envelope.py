@@ -2,7 +2,7 @@
 
     outer   {"payload": b64(P), "payloadType": PAYLOAD_TYPE, "signatures": [{"keyid", "sig"}]}
     P       {"hdr": b64(H), "ct": {sealing key id: b64(HPKE ciphertext of I)}}
-    H       v, type, from, to, stream, seq, round, iat, exp, roster, policy, commit
+    H       v, type, from, to, stream, seq, round, iat, exp, roster, policy, drill, commit
     I       4-byte length, {"salt", "body"}, zeros up to a multiple of 4,096 bytes
     commit  SHA-256(I);  HPKE info = "allotment/hpke/v1\\0" + SHA-256(H)
 
@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from planner.security import strict
+from planner.security.entities import Entity
 from planner.security.keys import Signer, signing_key_id
 from planner.security.refusal import Reason, require
-from planner.security.roster import Entity
 
 PAYLOAD_TYPE = "application/vnd.allotment.msg.v1+json"
 VERSION = 1
@@ -33,7 +33,9 @@ MAX_RECIPIENTS = 64
 _LENGTH_BYTES = 4
 _HPKE_INFO = b"allotment/hpke/v1\0"
 _INNER = frozenset({"salt", "body"})
-_HEADER = frozenset({"v", "type", "from", "to", "stream", "seq", "round", "iat", "exp", "roster", "policy", "commit"})
+_HEADER = frozenset(
+    {"v", "type", "from", "to", "stream", "seq", "round", "iat", "exp", "roster", "policy", "drill", "commit"}
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Header:
     """What a relay may read.
 
     ``recipients`` are names; ``stream`` and ``round`` with the sender scope the rising ``sequence``; times are
-    epoch seconds; ``roster`` is the version and ``policy`` the hash the sender worked under; ``commit`` is the
-    SHA-256 of the padded body in hexadecimal, filled in by ``seal``.
+    epoch seconds; ``roster`` is the version and ``policy`` the hash the sender worked under; ``drill`` marks an alert
+    that is an exercise; ``commit`` is the SHA-256 of the padded body in hexadecimal, filled in by ``seal``.
     """
 
     type: str
@@ -55,6 +57,7 @@ class Header:
     expires_at: int
     roster: int
     policy: str
+    drill: bool = False
     commit: str = ""
 
     def to_bytes(self) -> bytes:
@@ -72,6 +75,7 @@ class Header:
                 "exp": self.expires_at,
                 "roster": self.roster,
                 "policy": self.policy,
+                "drill": self.drill,
                 "commit": self.commit,
             }
         )
@@ -80,11 +84,12 @@ class Header:
     def from_bytes(cls, data: bytes) -> Header:
         """Read H; raises Refused."""
         h = strict.fields(strict.loads(data), _HEADER)
-        names = ("type", "from", "stream", "round", "policy", "commit")
+        names = ("type", "from", "stream", "round", "policy")
         counts = ("seq", "iat", "exp", "roster")
         require(h["v"] == VERSION and type(h["v"]) is int, Reason.FIELDS)
         require(all(strict.is_id(h[name]) for name in names), Reason.FIELDS)
         require(all(strict.is_integer(h[name], low=0) for name in counts), Reason.FIELDS)
+        require(type(h["drill"]) is bool and _is_commitment(h["commit"]), Reason.FIELDS)
         require(type(h["to"]) is list and 1 <= len(h["to"]) <= MAX_RECIPIENTS, Reason.FIELDS)
         require(all(strict.is_id(name) for name in h["to"]) and len(set(h["to"])) == len(h["to"]), Reason.FIELDS)
         return cls(
@@ -98,6 +103,7 @@ class Header:
             expires_at=h["exp"],
             roster=h["roster"],
             policy=h["policy"],
+            drill=h["drill"],
             commit=h["commit"],
         )
 
@@ -115,7 +121,8 @@ def seal(header: Header, body: Mapping[str, Any], signer: Signer, recipients: Se
     header_bytes = header.to_bytes()
     Header.from_bytes(header_bytes)
     info = hpke_info(header_bytes)
-    sealed = {e.sealing.key_id: strict.b64encode(e.sealing.encrypt(inner, info)) for e in recipients}
+    keys = [entity.sealing_at(header.issued_at) for entity in recipients]
+    sealed = {key.key_id: strict.b64encode(key.encrypt(inner, info)) for key in keys}
     payload = strict.dumps({"hdr": strict.b64encode(header_bytes), "ct": sealed})
     signature = signer.sign(pae(PAYLOAD_TYPE, payload))
     return frame(payload, signing_key_id(signer.public), signature)
@@ -139,6 +146,10 @@ def hpke_info(header_bytes: bytes) -> bytes:
 def commitment(inner: bytes) -> str:
     """SHA-256 of the padded body, hexadecimal: whoever holds salt and body can show what was said."""
     return hashlib.sha256(inner).hexdigest()
+
+
+def _is_commitment(value: Any) -> bool:
+    return type(value) is str and len(value) == 64 and set(value) <= set("0123456789abcdef")
 
 
 def pad(salt: bytes, body: Mapping[str, Any]) -> bytes:

@@ -16,18 +16,23 @@ from planner.security.refusal import Reason, require
 
 LOT_WH = 100
 MAX_INTERVALS = 1000
-_HOUR_S = 3600
+MAX_LIFE_S = 36 * 3600
+"""The longest that any message lives: a day ahead and the hours before it."""
 
 Check = Callable[[Any], bool]
 
 
 @dataclass(frozen=True)
 class MessageType:
-    """The fields of a body and the check of each; ``max_life_s`` bounds expiry minus issue."""
+    """The fields of a body and the check of each; ``max_life_s`` bounds expiry minus issue.
+
+    An ``urgent`` message is delivered with its doubts where clock or roster version do not fit, and may be a drill.
+    """
 
     name: str
     fields: Mapping[str, Check]
     max_life_s: int
+    urgent: bool = False
 
     def check(self, body: Any) -> None:
         """Raises Refused unless ``body`` has exactly the allowed fields, each in its domain."""
@@ -55,10 +60,8 @@ def release_types(intervals: int | None = None) -> Mapping[str, MessageType]:
     common: dict[str, Check] = {"group": strict.is_id, "clear": strict.is_id, "cost": strict.is_integer}
     answer = common | {"round": _is_count, "lots": _series(intervals)}
     commit = common | {"position_wh": _series(intervals)}
-    life_s = 36 * _HOUR_S
-    return MappingProxyType(
-        {"answer": MessageType("answer", answer, life_s), "commit": MessageType("commit", commit, life_s)}
-    )
+    kinds = (MessageType("answer", answer, MAX_LIFE_S), MessageType("commit", commit, MAX_LIFE_S))
+    return MappingProxyType({kind.name: kind for kind in kinds})
 
 
 RELEASE_TYPES = frozenset(release_types())

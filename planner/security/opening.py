@@ -7,17 +7,19 @@ sender, reader, roster, time and rights are known.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from planner.security import strict
+from planner.security.entities import Entity, SigningRecord
 from planner.security.envelope import PAYLOAD_TYPE, Header, commitment, hpke_info, pae, unpad
 from planner.security.hpke import SealingKey
 from planner.security.keys import Identity, verify
-from planner.security.messages import MessageType
+from planner.security.messages import MAX_LIFE_S, MessageType
 from planner.security.refusal import Reason, Refused, require
-from planner.security.roster import Entity, Roster, SigningRecord
+from planner.security.rights import Action
+from planner.security.roster import Roster
 
 SKEW_S = 120
 
@@ -27,6 +29,7 @@ LastSequence = Callable[[str, str, str], int]
 _OUTER = frozenset({"payload", "payloadType", "signatures"})
 _SIGNATURE = frozenset({"keyid", "sig"})
 _PAYLOAD = frozenset({"hdr", "ct"})
+_UNKNOWN = MessageType("", {}, MAX_LIFE_S)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Verified:
 class Opened:
     """A message to act on.  The effect and ``header.sequence`` belong into one transaction (see replay.py).
 
-    ``salt`` with ``body`` opens ``header.commit`` to a third party: ``commitment(pad(salt, body))``.
+    ``salt`` with ``body`` opens ``header.commit`` to a third party: ``commitment(pad(salt, body))``.  ``doubts`` are
+    what would have refused a message that is not urgent: clock, roster or policy of sender and reader differ.
     """
 
     header: Header
@@ -52,6 +56,12 @@ class Opened:
     message_hash: str
     salt: bytes
     body: Any
+    doubts: tuple[Reason, ...] = ()
+
+    @property
+    def time_suspect(self) -> bool:
+        """True if the clocks of sender and reader do not agree that this message is current."""
+        return Reason.TIME in self.doubts or Reason.FREEZE in self.doubts
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ def verify_envelope(data: bytes, roster: Roster, at: int | None = None) -> Verif
     header = Header.from_bytes(header_bytes)
     require(header.sender == entity.name, Reason.SENDER)
     require(record.is_valid(header.issued_at), Reason.VALIDITY)
-    return Verified(header, entity, hashlib.sha256(data).hexdigest(), header_bytes, document["ct"])
+    return Verified(header, entity, message_hash(data), header_bytes, document["ct"])
 
 
 def open_envelope(data: bytes, reader: Reader, at: int, last_sequence: LastSequence) -> Opened:
@@ -92,23 +102,29 @@ def open_envelope(data: bytes, reader: Reader, at: int, last_sequence: LastSeque
     header = verified.header
     require(reader.me.name in header.recipients, Reason.RECIPIENT)
     require(len(verified.sealed) == len(header.recipients), Reason.RECIPIENT)
-    require(header.roster == reader.roster.version, Reason.ROSTER)
-    require(header.policy == reader.roster.policy, Reason.POLICY)
+    message_type = reader.types.get(header.type, _UNKNOWN)
+    doubts = tuple(_out_of_date(header, reader.roster, at))
+    # A refused true fire alert is worse than one that comes with a doubt.
+    require(not doubts or message_type.urgent, doubts[0] if doubts else Reason.TIME)
     require(reader.round is None or header.round == reader.round, Reason.ROUND)
-    message_type = _message_type(reader, header)
-    _require_timely(header, message_type, at)
-    require(reader.roster.allows(verified.sender, header.type, header.stream, at), Reason.UNAUTHORISED)
+    require(0 < header.expires_at - header.issued_at <= message_type.max_life_s, Reason.TIME)
+    _require_rights(verified, reader, message_type, at)
     require(header.sequence > last_sequence(header.sender, header.stream, header.round), Reason.REPLAY)
     inner = _decrypt(verified, reader.me.sealing)
     require(commitment(inner) == header.commit, Reason.COMMITMENT)
     salt, body = unpad(inner)
     message_type.check(body)
-    return Opened(header, verified.sender, verified.message_hash, salt, body)
+    return Opened(header, verified.sender, verified.message_hash, salt, body, doubts)
 
 
 def refusal_reply(data: bytes) -> bytes:
     """All that a peer is told: the hash of what it sent.  The same length for every cause."""
-    return strict.dumps({"refused": hashlib.sha256(data).hexdigest()})
+    return strict.dumps({"refused": message_hash(data)})
+
+
+def message_hash(data: bytes) -> str:
+    """SHA-256 of an envelope as it was sent, hexadecimal: how log and answers name it."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def _unframe(data: bytes) -> tuple[bytes, str, bytes]:
@@ -131,17 +147,25 @@ def _owner(roster: Roster, key_id: str) -> tuple[Entity, SigningRecord]:
     return found
 
 
-def _message_type(reader: Reader, header: Header) -> MessageType:
-    found = reader.types.get(header.type)
-    if found is None:
-        raise Refused(Reason.UNAUTHORISED)
-    return found
+def _out_of_date(header: Header, roster: Roster, at: int) -> Iterator[Reason]:
+    """Whatever of roster, policy and clock is not as it should be: written under mine, issued, not yet expired."""
+    if header.roster != roster.version:
+        yield Reason.ROSTER
+    if header.policy != roster.policy:
+        yield Reason.POLICY
+    if at >= roster.expires_at:
+        yield Reason.FREEZE
+    if header.issued_at > at + SKEW_S or at >= header.expires_at:
+        yield Reason.TIME
 
 
-def _require_timely(header: Header, message_type: MessageType, at: int) -> None:
-    """Issued no later than the skew allows, not expired, and not made to live longer than its type may."""
-    require(header.issued_at <= at + SKEW_S and at < header.expires_at, Reason.TIME)
-    require(0 < header.expires_at - header.issued_at <= message_type.max_life_s, Reason.TIME)
+def _require_rights(verified: Verified, reader: Reader, message_type: MessageType, at: int) -> None:
+    """The sender may send it, I may read it, and only an alert is ever an exercise."""
+    header, me = verified.header, reader.roster.entity(reader.me.name)
+    may_send = reader.roster.allows(verified.sender, Action.SEND, header.type, header.stream, at)
+    may_read = me is not None and reader.roster.allows(me, Action.READ, header.type, header.stream, at)
+    require(message_type is not _UNKNOWN and may_send and may_read, Reason.UNAUTHORISED)
+    require(message_type.urgent or not header.drill, Reason.UNAUTHORISED)
 
 
 def _decrypt(verified: Verified, keys: tuple[SealingKey, ...]) -> bytes:

@@ -35,7 +35,18 @@ class Reason(StrEnum):
     COMMITMENT = "commitment"
     PADDING = "padding"
     SCHEMA = "body schema"
-    KEY_FILE = "key file"
+    KEY_FILE = "key file damaged, not encrypted, or another passphrase"
+    KEY_MODE = "key file readable by others"
+    KEY_PLACE = "key file inside a repository"
+    PASSPHRASE = "a passphrase that is empty"
+    DESTROYED = "sealed to a key that was destroyed"
+    ROLLBACK = "older than what is held"
+    GAP = "a version was skipped"
+    FREEZE = "expired or not fetched for too long"
+    THRESHOLD = "not enough signatures of the root"
+    INVITE = "invite"
+    STORE = "store behind its own mark"
+    LOG = "log"
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an outcome, not an error of the program

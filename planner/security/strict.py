@@ -22,6 +22,7 @@ MAX_INTEGER = (1 << 53) - 1
 
 # Possessive, and satisfied with a string that never ends, so that the scan stays linear.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 _SAME_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -77,14 +78,20 @@ def fields(value: Any, names: frozenset[str]) -> dict[str, Any]:
     return value
 
 
+def array(value: Any) -> list[Any]:
+    """``value`` if it is an array; raises Refused."""
+    require(type(value) is list, Reason.FIELDS)
+    return value
+
+
 def is_integer(value: Any, low: int = -MAX_INTEGER, high: int = MAX_INTEGER) -> bool:
     """True for an int in [low, high]; a bool is no int here."""
     return type(value) is int and low <= value <= high
 
 
 def is_id(value: Any) -> bool:
-    """True for a registry id: 1 to 128 printable NFC characters without space at either end."""
-    return type(value) is str and 0 < len(value) <= 128 and value == value.strip() and _is_text(value)
+    """True for a registry id: 1 to 128 letters, digits and ``. _ : / -`` of ASCII, the first a letter or digit."""
+    return type(value) is str and _ID.fullmatch(value) is not None
 
 
 def _require_shallow(data: bytes) -> None:

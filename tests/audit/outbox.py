@@ -8,10 +8,11 @@ from typing import Any
 
 from factory import FIRST, Town
 
+from planner.security.entities import Entity
 from planner.security.envelope import Header, seal
 from planner.security.keys import Identity
 from planner.security.policy import EXCHANGE
-from planner.security.roster import Entity, Roster
+from planner.security.roster import Roster
 
 NOW = int(FIRST.timestamp()) - 12 * 3600
 YEAR = 365 * 86400
@@ -22,10 +23,11 @@ class Post:
 
     def __init__(self, town: Town) -> None:
         self.town = town
-        sends = {"b1": {"answer", "commit"}, "b2": {"answer", "commit"}, "marketplace": {"price"}}
-        self.identities = {name: Identity.ephemeral(name) for name in sends}
+        roles = {"b1": "gateway", "b2": "gateway", "marketplace": "marketplace"}
+        self.identities = {name: Identity.ephemeral(name) for name in roles}
         entities = (
-            Entity.of(self.identities[n], "gateway", kinds, NOW - YEAR, NOW + YEAR) for n, kinds in sends.items()
+            Entity.of(self.identities[name], role, NOW - YEAR, NOW + YEAR, frozenset({name}))
+            for name, role in roles.items()
         )
         self.roster = Roster(1, EXCHANGE.sha256, tuple(entities))
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from planner.security.entities import Entity
 from planner.security.envelope import Header, seal
 from planner.security.keys import Identity
 from planner.security.messages import release_types
 from planner.security.opening import Opened, Reader, open_envelope
 from planner.security.refusal import Reason, Refused
-from planner.security.roster import Entity, Roster
+from planner.security.rights import STANDARD, Action, Rule
+from planner.security.roster import Roster
 
 NOW = 1_800_000_000
 YEAR = 365 * 86400
@@ -54,15 +56,17 @@ def answer(intervals: int = 24, lot: int = 17) -> dict[str, Any]:
     return {"group": "b1", "clear": "day-1", "round": 0, "lots": [lot] * intervals, "cost": -123_456_789}
 
 
+RULES = (*STANDARD, Rule("marketplace", Action.SEND, "price", "*"), Rule("gateway", Action.READ, "price", "*"))
+RULES += tuple(Rule("service", Action.READ, kind, "*") for kind in ("answer", "commit"))
+
+
 def make_world() -> World:
-    sends = {
-        "gateway-1": {"answer", "commit"},
-        "gateway-2": {"answer", "commit"},
-        "market": {"price"},
-        "service": set(),
-    }
-    identities = {name: Identity.ephemeral(name) for name in sends}
+    """Gateways speak for b1 and b2; the service may read what the market reads, so that two can read one message."""
+    zones = {"gateway-1": {"b1"}, "gateway-2": {"b1", "b2"}, "market": set(), "service": set()}
+    roles = {"gateway-1": "gateway", "gateway-2": "gateway", "market": "marketplace", "service": "service"}
+    identities = {name: Identity.ephemeral(name) for name in zones}
     entities = [
-        Entity.of(identities[name], name.split("-")[0], kinds, NOW - YEAR, NOW + YEAR) for name, kinds in sends.items()
+        Entity.of(identities[name], roles[name], NOW - YEAR, NOW + YEAR, frozenset(mine))
+        for name, mine in zones.items()
     ]
-    return World(identities, Roster(7, POLICY, tuple(entities)))
+    return World(identities, Roster(7, POLICY, tuple(entities), RULES))

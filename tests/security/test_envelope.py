@@ -14,12 +14,12 @@ import pytest
 from security_world import NOW, POLICY, YEAR, World, answer
 
 from planner.security import envelope, opening, strict
+from planner.security.entities import SigningRecord
 from planner.security.envelope import PAYLOAD_TYPE, Header, commitment, frame, hpke_info, pad, pae, unpad
 from planner.security.keys import Identity, LocalSigner, signing_key_id
 from planner.security.opening import Verified, open_envelope, refusal_reply, verify_envelope
 from planner.security.refusal import Reason, Refused
 from planner.security.replay import ReplayStore
-from planner.security.roster import SigningRecord
 
 
 def payload_of(data: bytes) -> dict[str, Any]:
@@ -50,11 +50,8 @@ def seal_inner(world: World, inner: dict[str, bytes], commit: str) -> bytes:
     """A dishonest sender's tool: any padded bytes to each reader, any commitment."""
     header = world.header(recipients=tuple(inner), commit=commit).to_bytes()
     readers = {name: world.roster.entity(name) for name in inner}
-    sealed = {
-        e.sealing.key_id: strict.b64encode(e.sealing.encrypt(inner[name], hpke_info(header)))
-        for name, e in readers.items()
-        if e is not None
-    }
+    keys = {name: entity.sealing_at(NOW) for name, entity in readers.items() if entity is not None}
+    sealed = {k.key_id: strict.b64encode(k.encrypt(inner[name], hpke_info(header))) for name, k in keys.items()}
     payload = strict.dumps({"hdr": strict.b64encode(header), "ct": sealed})
     return resign(payload, world.identities["gateway-1"])
 
@@ -186,7 +183,7 @@ def test_unknown_fields(world: World, honest_answer: dict[str, Any], where: str)
     elif where == "payload":
         bad, reason = resign(strict.dumps(payload_of(data) | {"note": 1}), sender), Reason.FIELDS
     elif where == "header":
-        bad, reason = edit_header(data, sender, drill=True), Reason.FIELDS
+        bad, reason = edit_header(data, sender, note=True), Reason.FIELDS
     elif where == "inner":
         document = strict.dumps({"salt": strict.b64encode(bytes(32)), "body": honest_answer, "note": 1})
         inner = len(document).to_bytes(4, "big") + document
@@ -391,7 +388,7 @@ def test_constants_are_those_of_the_design() -> None:
     assert PAYLOAD_TYPE == "application/vnd.allotment.msg.v1+json"
     assert hpke_info(b"")[:18] == b"allotment/hpke/v1\0"
     assert (envelope.BLOCK_BYTES, opening.SKEW_S, len(POLICY)) == (4096, 120, 64)
-    assert Header.from_bytes(replace(Header("a", "b", ("c",), "d", "e", 1, 2, 3, 4, "f"), commit="g").to_bytes())
+    assert Header.from_bytes(replace(Header("a", "b", ("c",), "d", "e", 1, 2, 3, 4, "f"), commit="0" * 64).to_bytes())
 
 
 def test_roster_of_two_readers_gives_both_the_body(world: World, honest_answer: dict[str, Any]) -> None:

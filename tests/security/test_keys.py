@@ -1,14 +1,11 @@
-"""Weak and damaged keys (T-K01 … T-K04, T-K23)."""
+"""Weak and malleable keys (T-K01 … T-K04)."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from planner.security.hpke import Kem, SealingKey, SealingPublic
-from planner.security.keyfiles import load_identity, save_identity
 from planner.security.keys import LocalSigner, is_weak, verify
 from planner.security.refusal import Reason, Refused
 
@@ -134,46 +131,6 @@ def test_a_bad_mlkem_key_is_refused() -> None:
     for bad in (b"\xff" * 1184 + good[-32:], good[:-1], good + b"\0", b""):
         with pytest.raises(Refused):
             SealingPublic(Kem.MLKEM768_X25519, bad)
-
-
-@pytest.mark.parametrize("kem", Kem)
-def test_key_files_come_back(tmp_path: Path, kem: Kem) -> None:
-    signer, sealing = LocalSigner.generate(), SealingKey.generate(kem)
-    save_identity(tmp_path / "keys", signer, sealing, b"correct horse")
-    loaded = load_identity(tmp_path / "keys", "gateway-1", b"correct horse")
-    assert loaded.signer.public == signer.public
-    assert loaded.sealing[0].public == sealing.public
-    sealed = sealing.public.encrypt(b"hello", b"info")
-    assert loaded.sealing[0].decrypt(sealed, b"info") == b"hello"
-    assert {p.stat().st_mode & 0o777 for p in (tmp_path / "keys").iterdir()} == {0o600}
-    with pytest.raises(FileExistsError):
-        save_identity(tmp_path / "keys", signer, sealing, b"correct horse")
-
-
-@pytest.mark.parametrize("name", ["signing.pem", "sealing.pem"])
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
-def test_readable_key_files_are_refused(tmp_path: Path, name: str, mode: int) -> None:
-    """T-K23."""
-    save_identity(tmp_path, LocalSigner.generate(), SealingKey.generate(), b"pw")
-    (tmp_path / name).chmod(mode)
-    with pytest.raises(Refused) as caught:
-        load_identity(tmp_path, "x", b"pw")
-    assert caught.value.reason is Reason.KEY_FILE
-
-
-def test_wrong_passphrase_swapped_or_damaged_files_are_refused(tmp_path: Path) -> None:
-    """T-K23."""
-    save_identity(tmp_path, LocalSigner.generate(), SealingKey.generate(), b"pw")
-    with pytest.raises(Refused):
-        load_identity(tmp_path, "x", b"other")
-    with pytest.raises(Refused):
-        save_identity(tmp_path / "open", LocalSigner.generate(), SealingKey.generate(), b"")
-    signing, sealing = (tmp_path / "signing.pem").read_bytes(), (tmp_path / "sealing.pem").read_bytes()
-    for bad_signing, bad_sealing in [(sealing, sealing), (signing, signing), (b"", sealing), (signing[:80], sealing)]:
-        (tmp_path / "signing.pem").write_bytes(bad_signing)
-        (tmp_path / "sealing.pem").write_bytes(bad_sealing)
-        with pytest.raises(Refused):
-            load_identity(tmp_path, "x", b"pw")
 
 
 def test_no_private_key_shows_in_a_repr() -> None:

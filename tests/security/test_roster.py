@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from security_world import NOW, POLICY, YEAR, World, make_world
 
 from planner.security import strict
+from planner.security.entities import Entity, SigningRecord
 from planner.security.keys import Identity
 from planner.security.refusal import Reason, Refused
-from planner.security.roster import Entity, Roster, SigningRecord
+from planner.security.rights import OWN, STANDARD, Action, Rule, may
+from planner.security.roster import Roster
 
 WORLD = make_world()
 
@@ -40,7 +42,7 @@ def test_enrolled_identity_key_is_refused(world: World) -> None:
 def test_duplicates(world: World, same: str) -> None:
     """T-K05: one key under two names, or one name for two keys."""
     first = world.roster.entities[0]
-    other = Entity.of(Identity.ephemeral("other"), "gateway", set(), 0, NOW)
+    other = Entity.of(Identity.ephemeral("other"), "gateway", 0, NOW)
     with pytest.raises(Refused) as caught:
         Roster(1, POLICY, (first, replace(other, **{same: getattr(first, same)})))
     assert caught.value.reason is Reason.DUPLICATE
@@ -54,8 +56,15 @@ def test_duplicates(world: World, same: str) -> None:
         lambda d: d.update(note=1),
         lambda d: d["entities"][0].pop("role"),
         lambda d: d["entities"][0].update(name="a\u202eb"),
-        lambda d: d["entities"][0].update(sends=[1]),
-        lambda d: d["entities"][0]["sealing"].update(kem="rsa"),
+        lambda d: d["entities"][0].update(zones=[1]),
+        lambda d: d["entities"][0].update(zones=["Anna Berg, 3rd floor"]),
+        lambda d: d["entities"][0]["sealing"][0].update(kem="rsa"),
+        lambda d: d["entities"][0]["sealing"][0].update(until=-1),
+        lambda d: d["rules"][0].update(action="everything"),
+        lambda d: d["rules"][0].update(stream="a*b"),
+        lambda d: d["rules"][0].update(until="9"),
+        lambda d: d["root"].update(threshold="2"),
+        lambda d: d.update(expires=None),
         lambda d: d["entities"][0]["signing"][0].update(alg="hs256"),
         lambda d: d["entities"][0]["signing"][0].update(key="AAAA"),
         lambda d: d["entities"][0]["signing"][0].update(until="9"),
@@ -68,25 +77,63 @@ def test_damaged_documents(world: World, damage: Any) -> None:
         Roster.from_bytes(json.dumps(document).encode())
 
 
-KINDS = st.frozensets(st.sampled_from(["answer", "commit", "price", "alert"]))
+ROLES, KINDS, STREAMS = ("gateway", "marketplace", "x"), ("answer", "alert.fire"), ("b1", "b2", "c1")
+TABLES = st.lists(
+    st.builds(
+        Rule,
+        role=st.sampled_from(ROLES),
+        action=st.sampled_from(Action),
+        type=st.sampled_from(KINDS),
+        stream=st.sampled_from([*STREAMS, "b*", "*", OWN]),
+        valid_from=st.integers(0, 3),
+        valid_until=st.integers(0, 6),
+    ),
+    max_size=6,
+)
+ASKED = st.tuples(
+    st.sampled_from([*ROLES, "unknown"]),
+    st.frozensets(st.sampled_from(STREAMS)),
+    st.sampled_from(Action),
+    st.sampled_from([*KINDS, "unknown"]),
+    st.sampled_from([*STREAMS, "z"]),
+    st.integers(0, 7),
+)
 
 
-@given(st.lists(KINDS, min_size=4, max_size=4), KINDS)
-def test_default_deny_and_monotone(grants: list[frozenset[str]], dropped: frozenset[str]) -> None:
-    """T-K22: exactly what is listed is allowed; taking rights away never gives one."""
-    entities = [replace(e, sends=g) for e, g in zip(WORLD.roster.entities, grants, strict=True)]
-    roster = Roster(1, POLICY, tuple(entities))
-    fewer = Roster(1, POLICY, tuple(replace(e, sends=e.sends - dropped) for e in entities))
-    for before, after in zip(roster.entities, fewer.entities, strict=True):
-        for kind in ("answer", "commit", "price", "alert", "unknown", ""):
-            assert roster.allows(before, kind, "s", NOW) == (kind in before.sends)
-            assert roster.allows(before, kind, "s", NOW) or not fewer.allows(after, kind, "s", NOW)
+@given(TABLES, TABLES, ASKED)
+def test_T_K22_default_deny_and_monotone(table: list[Rule], dropped: list[Rule], asked: Any) -> None:
+    """Nothing without a rule; removing rules never grants, adding never denies, order does not matter."""
+    role, zones, action, kind, stream, at = asked
+    granted = may(table, *asked)
+    fits = (r for r in table if (r.role, r.action, r.type) == (role, action, kind) and r.valid_from <= at)
+    patterns = {r.stream for r in fits if at < r.valid_until}
+    expected = bool(patterns & {stream, "*"}) or ("b*" in patterns and stream[0] == "b")
+    assert granted == (expected or (OWN in patterns and stream in zones))
+    assert may([rule for rule in table if rule not in dropped], *asked) <= granted
+    assert granted <= may([*table, *dropped], *asked)
+    assert may(table[::-1], *asked) == granted
+    assert not may([], *asked)
+
+
+def test_T_K22_fewer_zones_grant_no_more(world: World) -> None:
+    for rule in STANDARD:
+        asked = (rule.action, rule.type, "b1", NOW)
+        assert may(STANDARD, rule.role, frozenset(), *asked) <= may(STANDARD, rule.role, frozenset({"b1"}), *asked)
+
+
+def test_the_standard_table_shows_the_marketplace_no_alert() -> None:
+    assert not [rule for rule in STANDARD if rule.role == "marketplace" and rule.type.startswith("alert")]
+    assert all(rule.is_sound for rule in STANDARD)
 
 
 def test_an_entity_of_another_roster_has_no_rights(world: World) -> None:
-    entity = world.roster.entities[0]
-    assert not world.roster.allows(replace(entity, sends=frozenset({"root"})), "root", "s", NOW)
-    assert not replace(world.roster, entities=world.roster.entities[1:]).allows(entity, "answer", "s", NOW)
+    entity = world.roster.entity("gateway-1")
+    assert entity is not None
+    richer = replace(entity, zones=entity.zones | {"b9"})
+    assert world.roster.allows(entity, Action.SEND, "answer", "b1", NOW)
+    assert not world.roster.allows(richer, Action.SEND, "answer", "b9", NOW)
+    others = tuple(e for e in world.roster.entities if e is not entity)
+    assert not replace(world.roster, entities=others).allows(entity, Action.SEND, "answer", "b1", NOW)
 
 
 def test_validity_is_half_open() -> None:

@@ -1,0 +1,123 @@
+"""A node: one folder with keys, the rosters it trusted, and its database of what it acted on and logged.
+
+<folder>/identity.json, *.pem   keyfiles.py
+<folder>/roster/                rosterstore.py
+<folder>/node.sqlite            replay.py and log.py
+<folder>/node.mark              marks.py
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from planner.security.files import write_atomically
+from planner.security.keyfiles import load_identity, read_card
+from planner.security.keyring import destroy_expired
+from planner.security.keys import Identity
+from planner.security.log import Kind, Log, Record
+from planner.security.marks import require_not_behind, sign_mark
+from planner.security.messages import MessageType
+from planner.security.opening import Opened, Reader, message_hash, open_envelope
+from planner.security.refusal import Reason, Refused, require
+from planner.security.replay import ReplayStore
+from planner.security.roster import Roster
+from planner.security.rosterstore import Held, RosterStore
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Node:
+    """An identity at work under the roster it holds."""
+
+    folder: Path
+    identity: Identity
+    held: Held
+    store: ReplayStore
+    log: Log
+
+    @property
+    def roster(self) -> Roster:
+        return self.held.roster
+
+    def receive(
+        self,
+        data: bytes,
+        types: Mapping[str, MessageType],
+        at: int,
+        effect: Callable[[Opened, sqlite3.Connection], Result],
+        round_id: str | None = None,
+    ) -> tuple[Opened, Result]:
+        """Open one envelope and act on it: number, effect and log entry are one transaction.
+
+        Raises Refused, after the refusal was logged; the peer is told ``refusal_reply(data)`` and no more.
+        """
+
+        def act(opened: Opened, db: sqlite3.Connection) -> Result:
+            self.log.append(Record(Kind.RECEIVED, at, opened.message_hash))
+            return effect(opened, db)
+
+        reader = Reader(self.identity, self.roster, types, round_id)
+        try:
+            opened = open_envelope(data, reader, at, self.store.last_sequence)
+            return opened, self.store.act(opened, lambda db: act(opened, db))
+        except Refused as refused:
+            self.log.append(Record(Kind.REFUSED, at, message_hash(data), refused.reason))
+            raise
+
+    def sent(self, data: bytes, at: int) -> bytes:
+        """Log an envelope of this node's own before it leaves; the same bytes."""
+        self.log.append(Record(Kind.SENT, at, message_hash(data)))
+        return data
+
+    def mark(self) -> None:
+        """Write down how far the store is, so that an older one is known for what it is."""
+        write_atomically(self.folder / "node.mark", sign_mark(self.store, self.identity.signer))
+
+    def close(self) -> None:
+        """Mark the store and close it."""
+        self.mark()
+        self.store.close()
+
+
+def open_node(folder: Path, passphrase: bytes, at: int) -> Node:
+    """The node in ``folder`` as it may act at epoch second ``at``; raises Refused.
+
+    Sealing keys past their time are destroyed.  A database that is missing or older than its mark does not start.
+    """
+    held = RosterStore(folder / "roster").held()
+    destroy_expired(folder, at)
+    identity = load_identity(folder, passphrase, at, held.roster)
+    database, mark = folder / "node.sqlite", folder / "node.mark"
+    require(database.is_file() and mark.is_file(), Reason.STORE)
+    store = ReplayStore(database)
+    try:
+        require_not_behind(store, mark.read_bytes(), [record.public for record in read_card(folder).signing])
+    except Refused:
+        store.close()
+        raise
+    return Node(folder, identity, held, store, Log(store.connection, identity.name, identity.signer))
+
+
+def start_node(folder: Path, data: bytes, root_fingerprint: str, passphrase: bytes, at: int) -> Roster:
+    """Trust a first roster by the fingerprint of its root, and begin an empty database; raises Refused.
+
+    Once in the life of a node: where there is a roster already, the next one is accepted, never started.
+    """
+    identity = load_identity(folder, passphrase, at)
+    roster = RosterStore(folder / "roster").start(data, root_fingerprint, at)
+    begin_store(folder, identity)
+    return roster
+
+
+def begin_store(folder: Path, identity: Identity) -> ReplayStore:
+    """An empty database with its mark; raises Refused where there is one."""
+    require(not (folder / "node.sqlite").exists(), Reason.STORE)
+    store = ReplayStore(folder / "node.sqlite")
+    (folder / "node.sqlite").chmod(0o600)
+    write_atomically(folder / "node.mark", sign_mark(store, identity.signer))
+    return store
