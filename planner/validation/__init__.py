@@ -23,6 +23,7 @@ def checks() -> tuple[Check, ...]:
         allocations,
         assets,
         ids,
+        lines,
         listings,
         meters,
         nodes,
@@ -33,7 +34,7 @@ def checks() -> tuple[Check, ...]:
         settings,
     )
 
-    modules = (settings, ids, nodes, references, meters, assets, prices, series, allocations, orders, listings)
+    modules = (settings, ids, nodes, references, meters, assets, prices, series, allocations, orders, lines, listings)
     return tuple(check for module in modules for check in module.CHECKS)
 
 

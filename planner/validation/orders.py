@@ -1,4 +1,4 @@
-"""Outsiders' orders and the lines between zones."""
+"""Outsiders' orders: every row means something, and all rows of an order mean the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pandas as pd
 
 from planner.hierarchy import upwards
 from planner.problems import Problem
-from planner.validation.common import MOST, each, in_file_order, rows_where
+from planner.tables import BY_NAME, Type
+from planner.timeseries import positions
+from planner.validation.common import MOST, each, in_file_order
 
 if TYPE_CHECKING:
     from planner.case import Case
@@ -29,7 +31,7 @@ def quantities_are_given(case: Case) -> Iterator[Problem]:
 
 
 def one_kind_each(case: Case) -> Iterator[Problem]:
-    """All rows of one order have one kind, side and zone; those of a block one price and ratio as well."""
+    """All rows of one order have one kind, side, zone and moment; those of a block one price and ratio as well."""
     orders = case.orders
     many = orders[orders["order_id"].duplicated(keep=False)]
     for column, kinds in (
@@ -38,6 +40,7 @@ def one_kind_each(case: Case) -> Iterator[Problem]:
         ("zone", None),
         ("participant", None),
         ("resource", None),
+        ("submitted_at", None),
         ("price_per_mwh", ("block",)),
         ("min_acceptance_ratio", ("block",)),
         ("exclusive_group", ("block",)),
@@ -49,6 +52,7 @@ def one_kind_each(case: Case) -> Iterator[Problem]:
 
 def _differs(case: Case, rows: pd.DataFrame, column: str) -> Iterator[Problem]:
     """The rows whose value differs from that of the order's first row in the file."""
+    rows = rows[_readable(rows, column)]
     if not len(rows):
         return
     count = rows.groupby("order_id")[column].nunique(dropna=False)
@@ -59,6 +63,16 @@ def _differs(case: Case, rows: pd.DataFrame, column: str) -> Iterator[Problem]:
         row = next((row for row in group if values[row] != values[first]), first)
         what = f"{column} differs within order '{name}'"
         yield case.problem("orders", row, what, f"{values[row]} after {values[first]}", "all rows of it share one")
+
+
+def _readable(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Whether a cell says anything known; what is missing or unknown has its own problem already."""
+    described = BY_NAME["orders"].column(column)
+    if described.type is Type.CHOICE:
+        return rows[column].isin(described.choices)
+    if described.required:
+        return rows[column].notna() & (rows[column] != "")
+    return pd.Series(True, index=rows.index)
 
 
 def columns_fit_the_kind(case: Case) -> Iterator[Problem]:
@@ -83,6 +97,77 @@ def complex_costs_agree(case: Case) -> Iterator[Problem]:
     yield from _differs(case, orders[orders["kind"] == "complex"], "fixed_cost")
 
 
+def said_once(case: Case) -> Iterator[Problem]:
+    """A step of an order has one row per interval and price, a block one row per interval."""
+    orders = case.orders
+    many = orders[orders["order_id"].duplicated(keep=False) & orders["kind"].isin(["step", "block", "complex"])]
+    if not len(many):
+        return
+    price = many["price_per_mwh"].where(many["kind"] != "block", 0.0)
+    said = pd.DataFrame({"order": many["order_id"], **_times(case, many), "price": price})
+    first: dict[tuple[object, ...], int] = {}
+    rows = [int(row) for row in many.index[said.duplicated(keep=False)]]
+    for row in in_file_order(case, "orders", rows)[: 2 * MOST]:
+        key = tuple(said.loc[row].fillna(-1))
+        if key in first:
+            block = orders["kind"].iloc[row] == "block"
+            what = f"a second row of the order for the same interval{'' if block else ' and price'}"
+            hint = f"it is already in line {case.problem('orders', first[key], '').line}; give one row their sum"
+            yield case.problem("orders", row, what, orders["order_id"].iloc[row], hint)
+        first.setdefault(key, row)
+
+
+def _times(case: Case, rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """When each row is: its place in the day whichever way it was written, else the time as it stands."""
+    grid = case.grid_or_none
+    at = pd.Series(positions(rows, grid) if grid is not None else -1, index=rows.index)
+    return {
+        "at": at,
+        "interval": rows["interval"].astype("float64").where(at < 0),
+        "start": rows["start"].where(at < 0),
+    }
+
+
+def minima_can_be_met(case: Case) -> Iterator[Problem]:
+    """min_quantity_kwh stands once per interval of a complex order, and its steps there add up to as much."""
+    orders = case.orders
+    rows = orders[(orders["kind"] == "complex") & orders["quantity_kwh"].notna()]
+    if not len(rows):
+        return
+    keys = [rows["order_id"], *(_times(case, rows).values())]
+    steps = rows.groupby(keys, dropna=False)
+    least = steps["min_quantity_kwh"].transform("max")
+    wrong = (rows["min_quantity_kwh"] > 0) & (rows["min_quantity_kwh"] < least)
+    words, hint = "min_quantity_kwh differs within an interval of the order", "it stands for all rows of the interval"
+    yield from _in_rows(case, wrong, words, rows["min_quantity_kwh"], hint)
+    total = steps["quantity_kwh"].transform("sum")
+    wrong = (rows["min_quantity_kwh"] == least) & (least > total * (1 + 1e-9))
+    words = "min_quantity_kwh is above what the order's steps of the interval add up to"
+    yield from _in_rows(case, wrong, words, rows["min_quantity_kwh"], "")
+
+
+def _in_rows(case: Case, wrong: pd.Series, what: str, value: pd.Series, hint: str) -> Iterator[Problem]:
+    """One problem for every row where a condition on some of the orders' rows holds."""
+    orders = case.orders
+    full = wrong.reindex(orders.index, fill_value=False)
+    yield from each(case, "orders", full, what, value.reindex(orders.index), hint)
+
+
+def orders_stay_in_one_day(case: Case) -> Iterator[Problem]:
+    """Rows by start may be another day's; those of a block or a complex order are all of one day."""
+    grid, orders = case.grid_or_none, case.orders
+    whole = orders["kind"].isin(["block", "complex"])
+    if grid is None or not len(orders) or not (whole & orders["start"].notna()).any():
+        return
+    at = positions(orders, grid)
+    inside = (at >= 0) & (at < grid.settled)
+    part = pd.Series(inside, index=orders.index).groupby(orders["order_id"]).transform("any")
+    outside = whole & part & ~inside & orders["interval"].isna() & orders["start"].notna()
+    crooked = at == -2
+    words, hint = "the order reaches outside the delivery day", "an order has one day; give each day's its own order_id"
+    yield from each(case, "orders", outside & ~crooked, words, orders["start"], hint)
+
+
 def parents_are_blocks(case: Case) -> Iterator[Problem]:
     """A parent is a block, and no family is its own ancestor."""
     orders = case.orders
@@ -101,32 +186,14 @@ def parents_are_blocks(case: Case) -> Iterator[Problem]:
             yield case.problem("orders", row, "an order is its own ancestor", " > ".join([*path, name]))
 
 
-def lines_join_two_zones(case: Case) -> Iterator[Problem]:
-    lines = case.lines
-    wrong = (lines["from_zone"] == lines["to_zone"]) & (lines["from_zone"] != "")
-    yield from each(case, "lines", wrong, "from_zone and to_zone are the same", lines["line_id"])
-    for column in ("from_zone", "to_zone", "loss_ratio"):
-        first = lines.groupby("line_id")[column].transform("first")
-        rows = rows_where(first != lines[column])[:MOST]
-        for row in rows:
-            yield case.problem("lines", row, f"{column} differs within line '{lines['line_id'].iloc[row]}'")
-
-
-def lines_say_a_time_once(case: Case) -> Iterator[Problem]:
-    """A line given for all day has that row alone."""
-    lines = case.lines
-    always = lines["interval"].isna() & lines["start"].isna()
-    mixed = always & (lines.groupby("line_id")["line_id"].transform("count") > 1)
-    yield from each(case, "lines", mixed, "a row without interval beside others of the line", lines["line_id"])
-
-
 CHECKS = (
     prices_within_limits,
     quantities_are_given,
     one_kind_each,
     columns_fit_the_kind,
     complex_costs_agree,
+    said_once,
+    minima_can_be_met,
+    orders_stay_in_one_day,
     parents_are_blocks,
-    lines_join_two_zones,
-    lines_say_a_time_once,
 )

@@ -91,6 +91,7 @@ class Brute:
         names += [("forward", span) for span in book.spans] + [("reverse", span) for span in book.spans]
         names += [("import", row) for row in book.grid] + [("export", row) for row in book.grid]
         self.column = {name: i for i, name in enumerate(names)}
+        assert len(self.column) == len(names), "two rows alike"
 
     # ---- the program with decisions open -----------------------------------------------------------------------
 
