@@ -1,0 +1,97 @@
+"""Posting to a marketplace: one message a slot, always of the same size, whether there is anything to say or not."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ssl
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from planner.marketplace.http import PATH
+from planner.marketplace.office import MAX_REPLY_BYTES
+from planner.problems import InvalidInput, Problem
+
+TIMEOUT_S = 10.0
+SLOT_BYTES = 16_384
+"""Sizes of messages are whole multiples of this."""
+
+
+class UnreachableError(Exception):
+    """No marketplace took the message: none answers, or it refused."""
+
+
+def padded(lines: Sequence[bytes], blocks: int) -> bytes:
+    """A bundle filled up with line feeds to ``blocks`` blocks; one that does not fit would tell its size."""
+    data = b"\n".join(lines)
+    size = blocks * SLOT_BYTES
+    if len(data) > size:
+        raise ValueError(f"a bundle of {len(data)} bytes does not fit into {size}")
+    return data + b"\n" * (size - len(data))
+
+
+class Link:
+    """The way to the marketplace, or to the first of several that takes messages; keeps its connection."""
+
+    def __init__(self, urls: Sequence[str], tls: ssl.SSLContext | None = None) -> None:
+        self.urls = [_checked(url) for url in urls]
+        self.tls = tls
+        self.sent_bytes = self.received_bytes = self.posts = 0
+        self._at = 0
+        self._connection: http.client.HTTPConnection | None = None
+
+    def post(self, body: bytes) -> list[tuple[int, bytes]]:
+        """Post one body; rows that waited (number, envelope).  Raises UnreachableError; the next try goes elsewhere."""
+        try:
+            status, data = self._post(body)
+        except (OSError, http.client.HTTPException) as error:
+            self._turn()
+            raise UnreachableError(type(error).__name__) from None
+        if status != 200:
+            self._turn()
+            raise UnreachableError("refused")
+        self.posts += 1
+        self.sent_bytes += len(body)
+        self.received_bytes += len(data)
+        lines = (line.partition(b" ") for line in data.split(b"\n") if line)
+        return [(int(number), envelope) for number, _, envelope in lines]
+
+    def _post(self, body: bytes) -> tuple[int, bytes]:
+        if self._connection is None:
+            self._connection = self._connect()
+        self._connection.request("POST", PATH, body)
+        reply = self._connection.getresponse()
+        data = reply.read(MAX_REPLY_BYTES + 1)
+        if len(data) > MAX_REPLY_BYTES:
+            raise OSError("too long a reply")
+        return reply.status, data
+
+    def _connect(self) -> http.client.HTTPConnection:
+        scheme, host, port = self.urls[self._at]
+        if scheme == "https":
+            context = self.tls or ssl.create_default_context()
+            return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
+        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+
+    def _turn(self) -> None:
+        """Drop the connection and try the next address."""
+        self.close()
+        self._at = (self._at + 1) % len(self.urls)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._connection.close()
+            self._connection = None
+
+
+def _checked(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        port = 0
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port:
+        hint = "write it as https://host:port"
+        raise InvalidInput([Problem("command line", 0, "is no address of a marketplace", url, hint)])
+    return parts.scheme, parts.hostname, port

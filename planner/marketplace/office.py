@@ -1,0 +1,130 @@
+"""The marketplace's counter: what is posted is verified, kept, and answered with what waits for the sender.
+
+One POST is a bundle of envelopes, a line each; the last is the ``slot``, which names the sender and what it has seen.
+Whatever is wrong with any of them, the peer learns nothing but that it was refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from planner.marketplace.messages import TYPES
+from planner.marketplace.store import MessageStore
+from planner.security import strict
+from planner.security.keys import Identity
+from planner.security.messages import release_types
+from planner.security.opening import SKEW_S, Opened, Reader, open_envelope, verify_envelope
+from planner.security.refusal import Reason, Refused, require
+from planner.security.roster import Roster
+
+MARKET = "marketplace"
+MAX_REPLY_BYTES = 1 << 20
+RELAYED = ("inquiry", "part")
+RECEIVED = ("slot", "answer", "commit")
+
+
+def _idle(step: str) -> None:
+    """Nobody watches."""
+
+
+@dataclass
+class Office:
+    """Who receives (``me``) for which clear; ``watch`` is told of every step that a crash could follow.
+
+    ``open`` is False while a standby only copies: then everything is refused.
+    """
+
+    me: Identity
+    roster: Roster
+    store: MessageStore
+    clear_id: str
+    intervals: int
+    now: Callable[[], int]
+    watch: Callable[[str], None] = _idle
+    open: bool = True
+    refused: int = 0
+    _answered: set[tuple[str, int]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        received = {name: TYPES[name] for name in ("slot", "tail", "decision")}
+        self.reader = Reader(self.me, self.roster, {**received, **release_types(self.intervals)}, self.clear_id)
+        self._answered = {self._answer(row.envelope, row.at) for row in self.store.rows() if row.type == "slot"}
+
+    def _answer(self, envelope: bytes, at: int) -> tuple[str, int]:
+        opened = open_envelope(envelope, self.reader, at, lambda *_: -1)
+        return opened.header.sender, opened.body["number"]
+
+    def receive(self, body: bytes) -> bytes:
+        """What waits for the sender, as lines of a row's number and an envelope; raises Refused and nothing else."""
+        require(self.open, Reason.UNAUTHORISED)
+        require(len(body) <= strict.MAX_BYTES, Reason.SIZE)
+        *carried, last = body.rstrip(b"\n").split(b"\n")
+        slot = self._read(last)
+        require(slot.header.type in ("slot", "tail"), Reason.TYPE)
+        self.watch("opened")
+        for envelope in carried:
+            self._keep(envelope, slot.header.sender)
+        if slot.header.type == "tail":
+            self.store.remember(slot)
+            return self._waiting(None, slot.body["after"])
+        self._note(slot, last)
+        self.watch("noted")
+        return self._waiting(slot.header.sender, slot.body["seen"])
+
+    def _read(self, envelope: bytes) -> Opened:
+        return open_envelope(envelope, self.reader, self.now(), self.store.last_sequence)
+
+    def _keep(self, envelope: bytes, sender: str) -> None:
+        """One carried envelope into the store; one that is there already stays as it is."""
+        verified = verify_envelope(envelope, self.roster, self.now())
+        require(verified.header.sender == sender, Reason.SENDER)
+        if self.store.has(verified.message_hash):
+            return
+        kept = self._relayed(envelope) if verified.header.type in RELAYED else self._read(envelope)
+        require(kept.header.type in RELAYED or kept.header.type in ("answer", "commit"), Reason.TYPE)
+        self.store.add(kept, envelope, self.now())
+        self.watch("kept")
+
+    def _relayed(self, envelope: bytes) -> Opened:
+        """A letter between gateways: all that can be checked without opening it."""
+        at = self.now()
+        verified = verify_envelope(envelope, self.roster, at)
+        header = verified.header
+        require(header.roster == self.roster.version, Reason.ROSTER)
+        require(header.policy == self.roster.policy, Reason.POLICY)
+        require(header.round == self.clear_id, Reason.ROUND)
+        require(header.issued_at <= at + SKEW_S and at < header.expires_at, Reason.TIME)
+        require(len(header.recipients) == 1, Reason.RECIPIENT)
+        require(may_send(self.roster, verified.sender, header.type, header.stream, at), Reason.UNAUTHORISED)
+        last = self.store.last_sequence(header.sender, header.stream, header.round)
+        require(header.sequence > last, Reason.REPLAY)
+        return Opened(header, verified.sender, verified.message_hash, b"", None)
+
+    def _note(self, slot: Opened, envelope: bytes) -> None:
+        """The first slot that answers a question is kept; those that repeat it or say nothing leave a number only."""
+        key = (slot.header.sender, slot.body["number"])
+        if slot.body["word"] == "nothing" or key in self._answered:
+            self.store.remember(slot)
+            return
+        self.store.add(slot, envelope, self.now())
+        self._answered.add(key)
+
+    def _waiting(self, reader: str | None, after: int) -> bytes:
+        lines, size = [], 0
+        for row in self.store.rows(after, reader, limit=1000):
+            line = b"%d %b" % (row.id, row.envelope)
+            size += len(line) + 1
+            if size > MAX_REPLY_BYTES:
+                break
+            lines.append(line)
+        return b"\n".join(lines)
+
+    def refuse(self, refused: Refused) -> None:
+        """Count what was refused; the reason stays here."""
+        self.refused += 1
+
+
+def may_send(roster: Roster, sender: object, kind: str, stream: str, at: int) -> bool:
+    """Whether the roster lets an entity send that kind on that stream."""
+    return roster.allows(sender, kind, stream, at)  # type: ignore[arg-type]
