@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from planner.quantise import Floats
+from planner.questions import Commitment
 from planner.schedule import Schedule
 
 
@@ -35,7 +36,9 @@ class Answered:
     ``bound`` is proven for the objective; ``proven`` is v_b of every building at its published node price;
     ``refrained`` groups fell back on no trade for the network's sake; ``mute`` ones (with the reason) said too little
     to take part and trade at the default tariff, ``faults`` being those of them that failed.  ``market_x`` are the
-    values of the marketplace's columns for the schedules' positions.
+    values of the marketplace's columns for the schedules' positions.  What the rounds themselves know of a group is
+    its ``commitments`` and its cost without trade (``alone_micro``), and of all groups ``proven_sum``, the sum of v_b
+    at the published prices, -inf where too few speak for it to be said.
     """
 
     schedules: Mapping[str, Schedule]
@@ -56,3 +59,6 @@ class Answered:
     solver_s: float = 0.0
     build_s: float = 0.0
     notes: tuple[str, ...] = field(default=())
+    commitments: Mapping[str, Commitment] = field(default_factory=dict)
+    alone_micro: Mapping[str, int] = field(default_factory=dict)
+    proven_sum: float = -np.inf

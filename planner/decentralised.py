@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ def clear_in_rounds(
     agreed = coordinate(master, fleet, rules)
     agreed, prices, proven, bound = _certified(master, fleet, agreed, gap, tick, seconds_left)
     kept = _kept(fleet, agreed)
+    names = {g: fleet.groups[g].id for g in agreed.commitments}
     closeness = (agreed.value - bound) / max(1.0, abs(agreed.value))
     return Answered(
         schedules={name: own.schedule for name, own in kept.items()},
@@ -48,7 +49,7 @@ def clear_in_rounds(
         prices=replace(prices, converged=closeness <= gap),
         bound=bound,
         no_trade=agreed.no_trade,
-        proven=proven,
+        proven=proven.by_building,
         status="answered",
         answer_from="rounds",
         information="aggregates",
@@ -58,12 +59,23 @@ def clear_in_rounds(
         faults={name: last.reason for name, last in agreed.mute.items() if isinstance(last, Fault)},
         solver_s=fleet.solver_s + agreed.dispatch.seconds,
         build_s=time.perf_counter() - began,
+        commitments={names[g]: made for g, made in agreed.commitments.items()},
+        alone_micro={names[g]: agreed.rounds[0].replies[g].cost_micro for g in agreed.commitments},
+        proven_sum=proven.total,
     )
+
+
+@dataclass(frozen=True)
+class Proven:
+    """v_b at the published node prices: of every building that is here, and their sum over all groups that trade."""
+
+    by_building: Mapping[str, float]
+    total: float
 
 
 def _certified(
     master: Master, fleet: Fleet, agreed: Agreement, gap: float, tick: float, seconds_left: Callable[[], float]
-) -> tuple[Agreement, Prices, dict[str, float], float]:
+) -> tuple[Agreement, Prices, Proven, float]:
     """Published prices, v_b of every building at its node's, and what they prove together.
 
     A group that is lost here is taken out of the agreement, and the others are asked again: no proof leans on the
@@ -78,14 +90,14 @@ def _certified(
         nodes = {g: master.node_price(y, g) for g in agreed.commitments}
         number = len(agreed.rounds)
         lost = _lost(fleet.ask({g: BoundAt(number, price) for g, price in nodes.items()}))
-        proven = _proven(fleet, agreed, lost)
-        bound = max(agreed.bound, sum(proven.values()) + master.market_value(y))
+        proven = _proven(fleet, agreed, lost, number)
+        bound = max(agreed.bound, proven.total + master.market_value(y))
         tolerance = gap * abs(agreed.cost) / 4
         if not lost and agreed.cost - bound > 4 * tolerance and seconds_left() > 0:
             each = tolerance / max(1, len(nodes))
             lost = _lost(fleet.ask({g: BoundAt(number + 1, price, each) for g, price in nodes.items()}))
-            proven = _proven(fleet, agreed, lost)
-            bound = max(bound, sum(proven.values()) + master.market_value(y))
+            proven = _proven(fleet, agreed, lost, number + 1)
+            bound = max(bound, proven.total + master.market_value(y))
         if not lost:
             return agreed, prices, proven, bound
         agreed = agreed.without(lost)
@@ -97,22 +109,29 @@ def _lost(words: Mapping[int, Word]) -> dict[int, Silence]:
     return {g: word if isinstance(word, Silence) else Fault("answered another question") for g, word in silent.items()}
 
 
-def _proven(fleet: Fleet, agreed: Agreement, lost: dict[int, Silence]) -> dict[str, float]:
+def _proven(fleet: Fleet, agreed: Agreement, lost: dict[int, Silence], round: int) -> Proven:
     """v_b of every building at its published node price; each stays in its building's folder.
 
-    A group without all its papers is lost as well.
+    Where gateways keep their own papers only the sum is known, if enough of them speak for it to be said; where their
+    papers are here, a group without all of them is lost as well.
     """
     kept = fleet.kept()
+    if kept is None:
+        summed = fleet.summed_bound(round)
+        return Proven({}, -np.inf if summed is None else summed / MICRO)
     for g in agreed.commitments:
         if any(name not in kept for name in fleet.groups[g].buildings):
             lost.setdefault(g, Fault("has lost its schedules"))
     there = [g for g in agreed.commitments if g not in lost]
-    return {name: kept[name].proven for g in there for name in fleet.groups[g].buildings}
+    proven = {name: kept[name].proven for g in there for name in fleet.groups[g].buildings}
+    return Proven(proven, sum(proven.values()))
 
 
 def _kept(fleet: Fleet, agreed: Agreement) -> dict[str, Kept]:
     """What the buildings of the groups that take part keep to themselves, group by group."""
     kept = fleet.kept()
+    if kept is None:
+        return {}
     return {name: kept[name] for g in agreed.commitments for name in fleet.groups[g].buildings}
 
 

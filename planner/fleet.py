@@ -56,8 +56,8 @@ class Carrier(Protocol[W_co]):
         """
         ...
 
-    def kept(self) -> Mapping[str, Kept]:
-        """By building, of every group that is still there."""
+    def kept(self) -> Mapping[str, Kept] | None:
+        """By building, of every group that is still there; None where gateways keep their own papers."""
         ...
 
     @property

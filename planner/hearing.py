@@ -113,7 +113,7 @@ class Hearing:
     def solver_s(self) -> float:
         return self.carrier.solver_s
 
-    def kept(self) -> Mapping[str, Kept]:
+    def kept(self) -> Mapping[str, Kept] | None:
         return self.carrier.kept()
 
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Word]:

@@ -58,7 +58,7 @@ class Wary:
     def solver_s(self) -> float:
         return self.inner.solver_s
 
-    def kept(self) -> Mapping[str, Kept]:
+    def kept(self) -> Mapping[str, Kept] | None:
         return self.inner.kept()
 
     def summed_bound(self, round: int) -> int | None:

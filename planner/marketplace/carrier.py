@@ -13,7 +13,7 @@ from typing import Any
 
 from planner.fleet import Kept
 from planner.groups import Group
-from planner.hearing import BOUNDS_NEEDED, HeldBack, Hearing, Sealed, Uttered
+from planner.hearing import BOUNDS_NEEDED, Hearing, HeldBack, Sealed, Uttered
 from planner.marketplace.messages import SETTLE, TYPES
 from planner.marketplace.numbers import question_body
 from planner.marketplace.office import Office
@@ -22,6 +22,7 @@ from planner.questions import Bound, BoundAt, Fault, Price, Question, Silence
 from planner.security.masking import LANE, unmasked_sum
 from planner.security.opening import Opened, open_envelope, verify_envelope
 from planner.security.outgoing import send_notice
+from planner.security.refusal import Reason, require
 
 CLOCK = "clock"
 MILLI = 1000
@@ -69,7 +70,9 @@ class Carrier:
         return None
 
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Uttered | Fault]:
-        slots = self.exchange({g: question_body(question) for g, question in questions.items()}, self._bounds(questions))
+        slots = self.exchange(
+            {g: question_body(question) for g, question in questions.items()}, self._bounds(questions)
+        )
         return {g: Fault("came too late") if slot is None else self._uttered(slot.body) for g, slot in slots.items()}
 
     def settle(self, results: Mapping[int, Settle]) -> dict[int, list[int] | None]:
@@ -109,7 +112,15 @@ class Carrier:
         office = self.office
         at = office.now()
         data = send_notice(
-            TYPES[kind], body, office.me, [to], office.roster, at, stream=stream, round_id=office.clear_id, sequence=sequence
+            TYPES[kind],
+            body,
+            office.me,
+            [to],
+            office.roster,
+            at,
+            stream=stream,
+            round_id=office.clear_id,
+            sequence=sequence,
         )
         verified = verify_envelope(data, office.roster)
         office.store.add(Opened(verified.header, verified.sender, verified.message_hash, b"", None), data, at)
@@ -217,4 +228,7 @@ class Heard(Hearing):
         verified = verify_envelope(envelope, self.wire.office.roster)
         row = self.wire.envelopes[verified.message_hash]
         opened = open_envelope(envelope, self.reader, row.at, lambda *_: -1)
-        return self.note(g, envelope, opened)
+        name = self.groups[g].id
+        require(opened.header.stream == name and opened.body["group"] == name, Reason.UNAUTHORISED)
+        self.sent.setdefault(name, []).append(envelope)
+        return opened

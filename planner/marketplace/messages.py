@@ -68,7 +68,9 @@ TYPES: Mapping[str, MessageType] = MappingProxyType(
             },
             SLOT_LIFE_S,
         ),
-        "decision": MessageType("decision", {"number": _is_number, "what": strict.is_id, "value": strict.is_integer}, DAY_S),
+        "decision": MessageType(
+            "decision", {"number": _is_number, "what": strict.is_id, "value": strict.is_integer}, DAY_S
+        ),
         "tail": MessageType("tail", {"after": _is_number}, SLOT_LIFE_S),
     }
 )

@@ -16,6 +16,7 @@ from planner.security.keys import Identity
 from planner.security.messages import release_types
 from planner.security.opening import SKEW_S, Opened, Reader, open_envelope, verify_envelope
 from planner.security.refusal import Reason, Refused, require
+from planner.security.rights import Action
 from planner.security.roster import Roster
 
 MARKET = "marketplace"
@@ -96,7 +97,9 @@ class Office:
         require(header.round == self.clear_id, Reason.ROUND)
         require(header.issued_at <= at + SKEW_S and at < header.expires_at, Reason.TIME)
         require(len(header.recipients) == 1, Reason.RECIPIENT)
-        require(may_send(self.roster, verified.sender, header.type, header.stream, at), Reason.UNAUTHORISED)
+        require(at < self.roster.expires_at, Reason.FREEZE)
+        allowed = self.roster.allows(verified.sender, Action.SEND, header.type, header.stream, at)
+        require(allowed, Reason.UNAUTHORISED)
         last = self.store.last_sequence(header.sender, header.stream, header.round)
         require(header.sequence > last, Reason.REPLAY)
         return Opened(header, verified.sender, verified.message_hash, b"", None)
@@ -123,8 +126,3 @@ class Office:
     def refuse(self, refused: Refused) -> None:
         """Count what was refused; the reason stays here."""
         self.refused += 1
-
-
-def may_send(roster: Roster, sender: object, kind: str, stream: str, at: int) -> bool:
-    """Whether the roster lets an entity send that kind on that stream."""
-    return roster.allows(sender, kind, stream, at)  # type: ignore[arg-type]

@@ -60,7 +60,9 @@ class MessageStore:
 
     def _number(self, opened: Opened) -> None:
         h = opened.header
-        sql = "INSERT INTO seen VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)"
+        sql = (
+            "INSERT INTO seen VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)"
+        )
         self._db.execute(sql, (h.sender, h.stream, h.round, h.sequence))
 
     def add(self, opened: Opened, envelope: bytes, at: int) -> bool:
@@ -70,7 +72,9 @@ class MessageStore:
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                sql = "INSERT OR IGNORE INTO message (hash, type, sender, reader, at, envelope) VALUES (?, ?, ?, ?, ?, ?)"
+                sql = (
+                    "INSERT OR IGNORE INTO message (hash, type, sender, reader, at, envelope) VALUES (?, ?, ?, ?, ?, ?)"
+                )
                 new = self._db.execute(sql, row).rowcount == 1
                 self._number(opened)
                 self._db.execute("COMMIT")

@@ -84,7 +84,19 @@ def standard() -> tuple[Rule, ...]:
     rules += [Rule(role, send, "ack", OWN) for role in _WATCHED]
     rules += [Rule(role, read, "ack", OWN) for role in ("gateway", "detector")]
     rules += [Rule("bridge", read, "setpoint", OWN)]
+    rules += _of_the_rounds()
     return tuple(sorted(rules))
+
+
+def _of_the_rounds() -> list[Rule]:
+    """Questions to a group, slots that answer them, a cohort's own talk, the marketplace's notes to itself."""
+    send, read = Action.SEND, Action.READ
+    rules = [Rule("marketplace", send, "question", ANY), Rule("gateway", read, "question", OWN)]
+    rules += [Rule("gateway", send, "slot", "slots"), Rule("marketplace", read, "slot", "slots")]
+    rules += [Rule("gateway", action, kind, OWN) for action in (send, read) for kind in ("inquiry", "part")]
+    rules += [Rule("marketplace", action, "decision", "decision.*") for action in (send, read)]
+    rules += [Rule("marketplace", action, "tail", "tail") for action in (send, read)]
+    return rules
 
 
 STANDARD = standard()
