@@ -38,10 +38,11 @@ def zones_meet_somebody(case: Case) -> Iterator[Problem]:
     orders, grid = case.orders, case.grid_prices
     joined = set(case.lines["from_zone"]) | set(case.lines["to_zone"])
     sides = orders.groupby("zone")["side"].nunique()
-    lonely = set(sides.index[sides < 2]) - joined - set(grid["zone"]) - {""}
+    lonely = set(sides.index[sides < 2]) - set(grid["zone"])
     hint = "name it in lines.csv, with a limit of 0 if it stands alone"
-    for table, names in (("orders", lonely), ("grid_prices", set(grid["zone"]) - joined - set(orders["zone"]) - {""})):
-        for name in sorted(names)[:MOST]:
+    spelt = {name.casefold() for name in joined} | {""}  # a zone spelt two ways has its own problem
+    for table, names in (("orders", lonely), ("grid_prices", set(grid["zone"]) - set(orders["zone"]))):
+        for name in sorted(name for name in names if name.casefold() not in spelt)[:MOST]:
             row = rows_where(case.tables[table]["zone"] == name)[0]
             yield case.problem(table, row, "unknown zone", name, f"{suggest(name, joined)} or {hint}")
 
