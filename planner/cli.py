@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from planner import __version__
-from planner.commands import cases, holders, meters, runs, scenarios
+from planner.commands import cases, holders, keys, meters, roster, runs, scenarios
 from planner.commands.common import command
 from planner.commands.console import Console
 from planner.commands.outcome import Exit
@@ -27,9 +27,15 @@ app = typer.Typer(
     "Start with: planner validate data/riverside -v",
 )
 MODULES = (cases, holders, meters, runs, scenarios)
+GROUPS = {"keys": keys, "roster": roster}
 for module in MODULES:
     for name, function in module.COMMANDS.items():
         app.command(name)(command(function))
+for title, module in GROUPS.items():
+    group = typer.Typer(help=module.__doc__, no_args_is_help=True, rich_markup_mode=None)
+    for name, function in module.COMMANDS.items():
+        group.command(name)(command(function))
+    app.add_typer(group, name=title)
 
 
 def _version(asked: bool) -> None:

@@ -10,6 +10,23 @@ from enum import IntEnum
 
 from planner.commands.console import Console
 from planner.problems import InvalidInput, Problem
+from planner.security.refusal import Reason, Refused
+
+HINTS = {
+    Reason.KEY_FILE: "planner keys show names the keys that should be there; try the passphrase once more",
+    Reason.KEY_MODE: "chmod 700 the folder and chmod 600 the key files, and find out who could read them",
+    Reason.KEY_PLACE: "keep keys outside of everything that has a .git",
+    Reason.INVITE: "an invite serves one request, for its own name, within 24 hours; make a new one",
+    Reason.ROOT: "the fingerprint told is not that of this roster's root",
+    Reason.ROLLBACK: "a roster is never exchanged for an older one; ask the operator for the next",
+    Reason.GAP: "accept the versions in between first; the operator keeps them in rosters/",
+    Reason.FREEZE: "fetch the roster again with planner roster accept; if it has expired, the operator signs the next",
+    Reason.THRESHOLD: "two roots or more must sign, and a change of root needs the old and the new ones",
+    Reason.UNKNOWN_KEY: "this key is not in the roster",
+    Reason.UNAUTHORISED: "planner roster show --rights prints who may send and read what",
+    Reason.DUPLICATE: "one name, one key: neither may come twice",
+    Reason.STORE: "the node's database is missing or older than its mark; see planner keys recover --help",
+}
 
 
 class Exit(IntEnum):
@@ -31,6 +48,11 @@ def ending(console: Console, command: Callable[[], int | None]) -> int:
         return int(command() or Exit.DONE)
     except InvalidInput as invalid:
         return _refused(console, invalid)
+    except Refused as refused:
+        if console.json:
+            console.result("", {"refused": str(refused.reason)})
+        console.error(f"refused: {refused.reason}", HINTS.get(refused.reason, ""))
+        return Exit.NOT_CLEAN
     except KeyboardInterrupt:
         console.error("interrupted")
         return Exit.INTERRUPTED

@@ -7,7 +7,7 @@ sealing key   30 days; its private half is destroyed 14 days later
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planner.security import strict
 from planner.security.entities import (
@@ -26,6 +26,7 @@ OVERLAP_S = 30 * DAY_S
 SEALING_S = 30 * DAY_S
 KEEP_S = 14 * DAY_S
 
+_SLACK_S = 2 * DAY_S
 _CARD = frozenset({"name", "signing", "sealing"})
 
 
@@ -47,6 +48,15 @@ class Card:
         """What is read aloud: 40 hexadecimal digits in groups of four over name and all public keys."""
         digest = hashlib.sha256(b"allotment/card/v1\0" + self.to_bytes()).hexdigest()[:40]
         return " ".join(digest[i : i + 4] for i in range(0, 40, 4))
+
+    def current(self, at: int) -> Card:
+        """The same with the keys that are not yet over; raises Refused if one claims to live too long."""
+        signing = tuple(record for record in self.signing if at < record.valid_until)
+        sealing = tuple(record for record in self.sealing if at < record.valid_until)
+        lives = [record.valid_until - max(record.valid_from, at) - SIGNING_S for record in signing]
+        lives += [record.valid_until - max(record.valid_from, at) - SEALING_S for record in sealing]
+        require(len(signing) > 0 and all(life <= _SLACK_S for life in lives), Reason.VALIDITY)
+        return replace(self, signing=signing, sealing=sealing)
 
     def to_bytes(self) -> bytes:
         """The canonical document."""

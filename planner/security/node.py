@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ from planner.security.keyfiles import load_identity, read_card
 from planner.security.keyring import destroy_expired
 from planner.security.keys import Identity
 from planner.security.log import Kind, Log, Record
-from planner.security.marks import require_not_behind, sign_mark
+from planner.security.marks import require_not_behind, resynchronise, sign_mark
 from planner.security.messages import MessageType
 from planner.security.opening import Opened, Reader, message_hash, open_envelope
 from planner.security.refusal import Reason, Refused, require
@@ -109,15 +109,55 @@ def start_node(folder: Path, data: bytes, root_fingerprint: str, passphrase: byt
     Once in the life of a node: where there is a roster already, the next one is accepted, never started.
     """
     identity = load_identity(folder, passphrase, at)
-    roster = RosterStore(folder / "roster").start(data, root_fingerprint, at)
-    begin_store(folder, identity)
-    return roster
+    rosters = RosterStore(folder / "roster")
+    require(rosters.is_empty, Reason.ROLLBACK)
+    _begin(folder, identity)
+    return rosters.start(data, root_fingerprint, at)
 
 
-def begin_store(folder: Path, identity: Identity) -> ReplayStore:
-    """An empty database with its mark; raises Refused where there is one."""
-    require(not (folder / "node.sqlite").exists(), Reason.STORE)
-    store = ReplayStore(folder / "node.sqlite")
-    (folder / "node.sqlite").chmod(0o600)
-    write_atomically(folder / "node.mark", sign_mark(store, identity.signer))
-    return store
+def recover_node(folder: Path, statements: Iterable[bytes], passphrase: bytes, at: int) -> None:
+    """Begin a new database from what every writer vouches for (marks.py); raises Refused, and then changes nothing.
+
+    The one that was lost or put back is kept beside it.
+    """
+    held = RosterStore(folder / "roster").held()
+    identity = load_identity(folder, passphrase, at, held.roster)
+    aside = folder / "node.sqlite.new"
+    aside.unlink(missing_ok=True)
+    store = ReplayStore(aside)
+    try:
+        resynchronise(store, statements, held.roster, identity.name, at)
+    except Refused:
+        store.close()
+        aside.unlink()
+        raise
+    _settle(folder, store, identity, aside)
+
+
+def _begin(folder: Path, identity: Identity) -> None:
+    """An empty database; one that never acted is what an interrupted beginning left behind."""
+    database = folder / "node.sqlite"
+    require(not database.exists() or not _was_used(database), Reason.STORE)
+    aside = folder / "node.sqlite.new"
+    aside.unlink(missing_ok=True)
+    _settle(folder, ReplayStore(aside), identity, aside)
+
+
+def _was_used(database: Path) -> bool:
+    store = ReplayStore(database)
+    try:
+        return store.acted > 0 or store.sent_since(0) != []
+    finally:
+        store.close()
+
+
+def _settle(folder: Path, store: ReplayStore, identity: Identity, aside: Path) -> None:
+    """Close a new database, put it in place, and write its mark: a crash between leaves a node that does not start."""
+    mark = sign_mark(store, identity.signer)
+    store.close()
+    aside.chmod(0o600)
+    for end in ("", "-wal", "-shm"):
+        if (old := folder / f"node.sqlite{end}").exists():
+            old.replace(folder / f"node.sqlite.lost{end}")
+    aside.replace(folder / "node.sqlite")
+    write_atomically(folder / "node.mark", mark)

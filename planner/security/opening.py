@@ -117,6 +117,13 @@ def open_envelope(data: bytes, reader: Reader, at: int, last_sequence: LastSeque
     return Opened(header, verified.sender, verified.message_hash, salt, body, doubts)
 
 
+def sealed_to(data: bytes) -> frozenset[str]:
+    """Ids of the sealing keys an envelope was sealed to, of which nothing is verified; raises Refused."""
+    document = strict.fields(strict.loads(_unframe(data)[0]), _PAYLOAD)
+    require(type(document["ct"]) is dict, Reason.FIELDS)
+    return frozenset(document["ct"])
+
+
 def refusal_reply(data: bytes) -> bytes:
     """All that a peer is told: the hash of what it sent.  The same length for every cause."""
     return strict.dumps({"refused": message_hash(data)})

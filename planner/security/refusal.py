@@ -40,6 +40,7 @@ class Reason(StrEnum):
     KEY_PLACE = "key file inside a repository"
     PASSPHRASE = "a passphrase that is empty"
     DESTROYED = "sealed to a key that was destroyed"
+    ROOT = "another root"
     ROLLBACK = "older than what is held"
     GAP = "a version was skipped"
     FREEZE = "expired or not fetched for too long"

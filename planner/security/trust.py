@@ -22,7 +22,7 @@ FETCH_S = 24 * 3600
 def first_roster(data: bytes, root_fingerprint: str, at: int) -> Roster:
     """The first roster that a node trusts, at epoch second ``at``; raises Refused."""
     roster = Roster.from_bytes(payload_of(data, ROSTER_TYPE))
-    require(roster.root.fingerprint == root_fingerprint, Reason.UNKNOWN_KEY)
+    require(roster.root.fingerprint == root_fingerprint, Reason.ROOT)
     _verify(data, roster.root)
     require(at < roster.expires_at, Reason.FREEZE)
     return roster

@@ -57,7 +57,7 @@ def test_the_first_roster_needs_the_fingerprint_told(roster: Roster) -> None:
     for other in (root(NEW), root(OLD, 3), Root()):
         with pytest.raises(Refused) as caught:
             first_roster(signed(replace(roster, root=other), *NEW, *OLD), roster.root.fingerprint, NOW)
-        assert caught.value.reason is Reason.UNKNOWN_KEY
+        assert caught.value.reason is Reason.ROOT
 
 
 @pytest.mark.parametrize(
