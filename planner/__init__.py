@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from planner.case import read_case as read_case
     from planner.clearing import clear as clear
     from planner.generate import generate as generate
+    from planner.orderbook.market import market as market
     from planner.problems import InvalidInput as InvalidInput
     from planner.scenario import Scenario as Scenario
     from planner.scenario import compare as compare
@@ -33,8 +34,9 @@ _HOME = {
     "compare": "planner.scenario",
     "Scenario": "planner.scenario",
     "generate": "planner.generate",
+    "market": "planner.orderbook",
 }
-__all__ = ["Case", "InvalidInput", "Scenario", "audit", "clear", "compare", "generate", "read_case"]
+__all__ = ["Case", "InvalidInput", "Scenario", "audit", "clear", "compare", "generate", "market", "read_case"]
 
 
 def __getattr__(name: str) -> Any:

@@ -53,7 +53,7 @@ def certify(case: Case, city: City, cleared: Cleared, answered: Answered, clock:
         "closed_form_s": 0.0,
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "seed": case.settings.solver.seed,
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
@@ -61,7 +61,7 @@ def _one_piece(cleared: Cleared, status: str, gap: float) -> Mapping[str, Any]:
     return {"first_interval": 1, "last_interval": len(cleared.starts), "status": status, "gap": gap}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     names = ("allotment", "pyomo", "highspy", "pandas", "numpy", "clarabel", "cryptography")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from planner import __version__
-from planner.commands import cases, holders, keys, meters, roster, runs, scenarios
+from planner.commands import cases, holders, keys, market, meters, roster, runs, scenarios
 from planner.commands.common import command
 from planner.commands.console import Console
 from planner.commands.outcome import Exit
@@ -23,10 +23,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done and audited clean; 1 an audit failed; 2 invalid input, nothing written; "
-    "3 infeasible, the rules in conflict named; 4 an answer with a gap above the one asked for; 70 a bug.  "
+    "3 infeasible, the rules in conflict named; 4 an answer with a gap above the one asked for; "
+    "5 no answer in time (order books); 70 a bug.  "
     "Start with: planner validate data/riverside -v",
 )
-MODULES = (cases, holders, meters, runs, scenarios)
+MODULES = (cases, holders, meters, runs, market, scenarios)
 GROUPS = {"keys": keys, "roster": roster}
 for module in MODULES:
     for name, function in module.COMMANDS.items():

@@ -110,13 +110,13 @@ class Assembler:
         family: Family,
         shape: Hashable,
         keys: Sequence[Hashable],
-        values: Iterable[Values],
+        values: Iterable[Values] | Mapping[str, Floats],
         sockets: Mapping[str, Flow] | None = None,
     ) -> dict[str, Flow]:
         """Add members of one shape; return what their ports deliver."""
         template = compile_template(family, self.n, shape)
-        theta = template.parameters(values)
         first, members = self.width, len(keys)
+        theta = template.parameters(values) if template.parameter_slices else np.zeros((members, 0))
         self.groups.append(Group(template, tuple(keys), first, self.height))
         self.width += members * template.columns
         incoming = [self._wide((sockets or {})[name]) for name in family.sockets]

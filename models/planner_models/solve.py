@@ -132,6 +132,14 @@ class Solver:
         for row, lo, up in zip(rows, lower - self.shift[rows], upper - self.shift[rows], strict=True):
             self.highs.changeRowBounds(int(row), float(max(lo, -highspy.kHighsInf)), float(min(up, highspy.kHighsInf)))
 
+    def add_row(self, columns: Ints, entries: Floats, lower: float, upper: float) -> None:
+        """One more row over movable columns: a cut."""
+        position, mine = self._positions(columns)
+        shift = float(entries[~mine] @ self.fixed[columns[~mine]])
+        ends = (float(np.clip(end - shift, -highspy.kHighsInf, highspy.kHighsInf)) for end in (lower, upper))
+        self._only_costs = False
+        self.highs.addRow(*ends, int(mine.sum()), position[mine].astype(np.int32), entries[mine].astype(float))
+
     def lp(self, time_limit_s: float | None = None) -> Solution:
         """Solve the relaxation, warm from the last basis."""
         self._integrality(False)

@@ -117,8 +117,10 @@ class Template:
     def columns(self) -> int:
         return len(self.column_names)
 
-    def parameters(self, values: Iterable[Values]) -> Floats:
-        """Parameter array (members, parameters) from each member's named numbers."""
+    def parameters(self, values: Iterable[Values] | Mapping[str, Floats]) -> Floats:
+        """Parameter array (members, parameters) from each member's named numbers, or from one array per name."""
+        if isinstance(values, Mapping):
+            return np.column_stack([values[name] for name in self.parameter_slices]).astype(float)
         values = list(values)
         width = max((s.stop for s in self.parameter_slices.values()), default=0)
         out = np.zeros((len(values), width))

@@ -237,7 +237,11 @@ class StepOrder:
 
 @dataclass(frozen=True, slots=True)
 class BlockOrder:
-    """All rows share one acceptance ratio, 0 or in [min_acceptance_ratio, 1]; one limit price."""
+    """All rows share one acceptance ratio, 0 or in [min_acceptance_ratio, 1]; one limit price.
+
+    The ratios of an exclusive group sum to at most 1; a child's ratio is at most that of its ``parent``, an order id.
+    ``submitted_at`` is an ISO instant in UTC, '' if unknown: it only breaks ties.
+    """
 
     id: str
     rows: tuple[int, ...]
@@ -248,6 +252,30 @@ class BlockOrder:
     price_per_mwh: float
     min_acceptance_ratio: float = 1.0
     participant: str = ""
+    exclusive_group: str = ""
+    parent: str = ""
+    submitted_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ComplexOrder:
+    """A scalable complex order: when active, every interval delivers at least its minimum; it always sells.
+
+    Its steps, one per row, cost their own limit prices, and being active costs ``fixed_cost`` (currency).
+    ``minimum_kwh`` holds one number per entry of ``minimum_intervals``.
+    """
+
+    id: str
+    rows: tuple[int, ...]
+    zone: str
+    intervals: tuple[int, ...]
+    prices_per_mwh: Vector
+    quantities_kwh: Vector
+    minimum_intervals: tuple[int, ...]
+    minimum_kwh: Vector
+    fixed_cost: float = 0.0
+    participant: str = ""
+    submitted_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +310,7 @@ class City:
     remainders: tuple[Remainder, ...] = ()
     steps: tuple[StepOrder, ...] = ()
     blocks: tuple[BlockOrder, ...] = ()
+    complexes: tuple[ComplexOrder, ...] = ()
     lines: tuple[Line, ...] = ()
     fees: Fees = Fees()
     price_floor: float = -500.0

@@ -37,6 +37,7 @@ class Exit(IntEnum):
     INVALID = 2
     INFEASIBLE = 3
     WIDE_GAP = 4
+    NO_ANSWER = 5
     BUG = 70
     INTERRUPTED = 130
     CLOSED_PIPE = 141

@@ -40,7 +40,7 @@ def prepare(case: Case, forecast: Forecast | None = None) -> City:
     _refuse(desk)
     allotted = allot(desk, network, members)
     steps, blocks = orders(desk)
-    neighbours, wires = exchanges(desk, network), lines(desk)
+    neighbours, wires = exchanges(desk, network.limits), lines(desk)
     _refuse(desk)
     houses = buildings(desk, network, members, allotted)
     market, fees = case.settings.market, case.settings.fees

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from planner.preparation.desk import Desk, Floats, kwh, number, prices, records, text
-from planner.preparation.network import Limit, Network
+from planner.preparation.network import Limit
 from planner_models.words import UNLIMITED, Exchange, Line, Vector
 
 NAN = float("nan")
 
 
-def exchanges(desk: Desk, network: Network) -> tuple[Exchange, ...]:
+def exchanges(desk: Desk, node_limits: Mapping[str, Limit]) -> tuple[Exchange, ...]:
     """One price-taking neighbour per zone of grid.csv; a limit of the zone's own node holds for it too."""
     buy = desk.series("grid_prices", "zone", "import_price_per_mwh")
     sell = desk.series("grid_prices", "zone", "export_price_per_mwh")
@@ -24,7 +24,7 @@ def exchanges(desk: Desk, network: Network) -> tuple[Exchange, ...]:
         if (sell[zone] > buy[zone]).any():
             desk.problem("grid_prices", "export price above import price", zone, "the outside would pay for a circle")
         into, out_of = (_exchange_limit(desk, limit.get(zone)) for limit in limits)
-        node = network.limits.get(zone, Limit(into, out_of))
+        node = node_limits.get(zone, Limit(into, out_of))
         found.append(
             Exchange(
                 zone=zone,

@@ -56,6 +56,21 @@ class Journal:
         amount = -product(taken, price)
         self._entries.append(Entries(names, line, intervals.astype(np.int64), taken, price, True, amount, against))
 
+    def listed(
+        self,
+        accounts: npt.NDArray[np.object_],
+        line: str,
+        interval: npt.NDArray[np.int64],
+        energy_wh: Wh,
+        price_nano: NanoPerWh,
+        against: str,
+    ) -> None:
+        """Entries one by one: account k takes ``energy_wh[k]`` at ``price_nano[k]`` in interval k (from 0)."""
+        kept = np.flatnonzero(energy_wh)
+        taken, price = energy_wh[kept], price_nano[kept]
+        amount = -product(taken, price)
+        self._entries.append(Entries(accounts[kept], line, interval[kept], taken, price, True, amount, against))
+
     def money(self, accounts: Sequence[str], line: str, amounts_nano: Sequence[int], against: str) -> None:
         """Every account receives an amount for the whole day; zero amounts leave no entry."""
         kept = [i for i, amount in enumerate(amounts_nano) if amount]

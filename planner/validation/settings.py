@@ -67,7 +67,8 @@ def pricing_fits(case: Case) -> Iterator[Problem]:
 
 
 def something_to_clear(case: Case) -> Iterator[Problem]:
-    if not len(case.nodes) and not case.sources and "nodes" not in case.broken and "orders" not in case.broken:
+    given = len(case.nodes) or len(case.orders) or case.sources
+    if not given and "nodes" not in case.broken and "orders" not in case.broken:
         yield Problem("nodes.csv", 0, "is missing", hint="a case has nodes.csv (a city) or orders.csv (an order book)")
 
 

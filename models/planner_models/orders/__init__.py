@@ -1,0 +1,1 @@
+"""Order books: every order family a file, each written once in Pyomo and stamped."""

@@ -1,0 +1,18 @@
+"""Exclusive groups (C25): the ratios of a group sum to at most 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyomo.environ as pyo
+
+from planner_models.template import Family
+
+
+def write_group(b: Any, n: int, shape: Any) -> None:
+    """C25: sum of the members' ratios <= 1."""
+    b.C25_exclusive = pyo.Constraint(b.T, rule=lambda b, t: b.together[t] <= 1)
+    b.cost = pyo.Expression(expr=0)
+
+
+GROUP = Family("exclusive", write_group, sockets=("together",), ports=())

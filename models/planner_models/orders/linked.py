@@ -1,0 +1,18 @@
+"""Linked families (C24): a child's ratio is at most its parent's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyomo.environ as pyo
+
+from planner_models.template import Family
+
+
+def write_link(b: Any, n: int, shape: Any) -> None:
+    """C24: ratio of the child <= ratio of the parent."""
+    b.C24_link = pyo.Constraint(b.T, rule=lambda b, t: b.child[t] - b.parent[t] <= 0)
+    b.cost = pyo.Expression(expr=0)
+
+
+LINK = Family("link", write_link, sockets=("child", "parent"), ports=())
