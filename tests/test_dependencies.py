@@ -50,10 +50,7 @@ def test_security_imports_nothing_of_the_planner() -> None:
 
 def test_only_the_ledger_writes_run_folders() -> None:
     users = {file for file, module, name in imports(ROOT / "planner") if name in WRITERS and "ledger" in module}
-    assert {file for file in users if not file.startswith("planner/ledger/")} == {
-        "planner/clearing.py",
-        "planner/orderbook/market.py",
-    }
+    assert {file for file in users if not file.startswith("planner/ledger/")} == {"planner/clearing.py"}
     inner = {f for f, module, _ in imports(ROOT / "planner") if module.startswith("planner.ledger.")}
     assert {file for file in inner if not file.startswith("planner/ledger/")} == set()
 

@@ -18,6 +18,7 @@ from planner.ledger.folder import add_file, open_partial, publish, refuse_taken
 from planner.ledger.holders import Parting, write_holders
 from planner.ledger.market_case import write_market_case
 from planner.ledger.market_tables import write_market
+from planner.ledger.orderbook import rule_folders, write_market_run
 from planner.ledger.run import Run, read_run, read_table
 from planner.ledger.sharing import share
 from planner.ledger.tables import Clock
@@ -34,8 +35,10 @@ __all__ = [
     "read_run",
     "read_table",
     "refuse_taken",
+    "rule_folders",
     "share",
     "write_holders",
+    "write_market_run",
     "write_run",
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,21 +10,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from planner.case import Case
 from planner.hierarchy import BELOW_ZONES
-from planner.ledger import add_file, refuse_taken
-from planner.ledger.documents import write_json
-from planner.ledger.folder import open_partial, publish
-from planner.ledger.run import read_table
+from planner.ledger import add_file, read_table, refuse_taken, rule_folders, write_market_run
 from planner.orderbook.clear import Cleared, clear_book
-from planner.orderbook.writing import certificate_of, no_answer, write_case, write_clear
+from planner.orderbook.settle import settle_book
 from planner.preparation.orderbook import book_grid, read_book
 from planner.problems import InvalidInput, Problem, suggest
 from planner.validation import validate
 from planner_models.orders.rule import Rule
 from planner_models.solve import Options
+from planner_models.words import IntervalGrid
 
 Tell = Callable[[str], None]
 
@@ -138,11 +136,14 @@ def market(
     cleared = clear_book(book, rules, case.settings.market.price_tick_per_mwh, gap or 0.0, options)
     found = [part for part in cleared if isinstance(part, Cleared)]
     if len(found) < len(cleared):
-        raise NoAnswerError(no_answer(seconds))
+        raise NoAnswerError(f"no answer within {seconds:g} s; give it more time (--time-limit)")
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="planner-")) / "run"
     tell("settling, writing, auditing")
-    _write(folder, case, found, began, force)
-    runs = [MarketRun(folder, folder / part, str(rule)) for part, rule in zip(_folders(rules), rules, strict=True)]
+    grid = book_grid(case)
+    write_market_run(folder, case, grid, [(part, _ledger(part, case, grid)) for part in found], began, force)
+    _audit(folder)
+    places = rule_folders([str(rule) for rule in rules])
+    runs = [MarketRun(folder, folder / place, str(rule)) for place, rule in zip(places, rules, strict=True)]
     return MarketRuns(runs) if several else runs[0]
 
 
@@ -164,32 +165,19 @@ def _orders_alone(case: Case) -> list[Problem]:
     return [Problem("orders.csv", 0, "an order for another resource", name, hint) for name in other]
 
 
-def _folders(rules: Sequence[Rule]) -> list[str]:
-    return ["market"] if len(rules) == 1 else [f"market/{rule}" for rule in rules]
+def _ledger(part: Cleared, case: Case, grid: IntervalGrid) -> pd.DataFrame:
+    """Who pays whom; orders of one participant share an account."""
+    frame = case.orders
+    row = frame["row"].to_numpy(dtype=np.int64) - 1
+    names = np.empty(int(row.max(initial=-1)) + 1, dtype=object)
+    who = frame["participant"].astype(object).where(frame["participant"] != "", frame["order_id"])
+    names[row] = "order:" + who.astype(str)
+    accounts = names[part.outcome.energy.rows.row - 1]
+    pro_rata = case.settings.settlement.uplift == "pro_rata"
+    return settle_book(part.outcome, part.price_nano, part.rule, accounts, pd.DatetimeIndex(grid.starts), pro_rata)
 
 
-def _write(folder: Path, case: Case, found: Sequence[Cleared], began: float, force: bool) -> None:
-    """Everything into RUN.partial, audited there, then renamed."""
+def _audit(folder: Path) -> None:
     from planner.audit import audit
 
-    grid = book_grid(case)
-    partial = open_partial(folder, force=force)
-    write_case(partial / "market" / "case", case)
-    rules = [part.rule for part in found]
-    told = {}
-    for part, place in zip(found, _folders(rules), strict=True):
-        write_clear(partial / place, part, case, grid)
-        told[str(part.rule)] = certificate_of(partial / place, part, case, grid)
-    wall_s = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for certificate, place in zip(told.values(), _folders(rules), strict=True):
-        certificate |= {"wall_s": round(wall_s, 3), "peak_rss_mb": round(peak, 1)}
-        write_json(partial / place / "certificate.json", certificate)
-    whole = next(iter(told.values())) if len(told) == 1 else {"delivery_date": _day(case), "rules": told}
-    write_json(partial / "certificate.json", whole)
-    publish(partial, folder, force=force)
     add_file(folder, "audit.json", audit(folder).to_json())
-
-
-def _day(case: Case) -> str:
-    return str(case.settings.delivery_date)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import resource
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,25 +15,49 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from planner.certifying import versions
 from planner.ledger.case_rows import COLUMNS, STEMS, in_order
-from planner.ledger.documents import settings_toml
+from planner.ledger.documents import settings_toml, write_json
+from planner.ledger.folder import open_partial, publish
 from planner.ledger.tables import Clock, repeated, write_contract_table, write_csv, write_ledger
 from planner.money import amount_text, energy_text, price_text
 from planner.money import total as exact_sum
-from planner.orderbook.clear import Cleared
-from planner.orderbook.outcome import NOISE_NANO, Outcome
-from planner.orderbook.settle import settle_book
 from planner_models.words import IntervalGrid
 
 if TYPE_CHECKING:
     from planner.case import Case
+    from planner.orderbook.clear import Cleared
+    from planner.orderbook.outcome import Outcome
 
+Part = tuple["Cleared", pd.DataFrame]
+NOISE_NANO = 1000
 TABLES = ("grid_prices", "lines", "orders")
 
 
-def no_answer(seconds: float) -> str:
-    return f"no answer within {seconds:g} s; give it more time (--time-limit)"
+def write_market_run(
+    folder: Path, case: Case, grid: IntervalGrid, parts: Sequence[Part], began: float, force: bool
+) -> None:
+    """Write a whole run: each rule's clear and its ledger; ``began`` is when the clear did (perf_counter)."""
+    partial = open_partial(folder, force=force)
+    write_case(partial / "market" / "case", case)
+    rules = [str(part.rule) for part, _ in parts]
+    told = {}
+    for (part, ledger), place in zip(parts, rule_folders(rules), strict=True):
+        write_clear(partial / place, part, ledger, case, grid)
+        told[str(part.rule)] = certificate_of(partial / place, part, case, grid)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    for certificate, place in zip(told.values(), rule_folders(rules), strict=True):
+        certificate |= {"wall_s": round(time.perf_counter() - began, 3), "peak_rss_mb": round(peak, 1)}
+        write_json(partial / place / "certificate.json", certificate)
+    whole = next(iter(told.values()))
+    if len(told) > 1:
+        whole = {"delivery_date": whole["delivery_date"], "mode": "market", "rules": told}
+    write_json(partial / "certificate.json", whole)
+    publish(partial, folder, force=force)
+
+
+def rule_folders(rules: Sequence[str]) -> list[str]:
+    """Where each rule's clear lies in the run folder."""
+    return ["market"] if len(rules) == 1 else [f"market/{rule}" for rule in rules]
 
 
 def write_case(root: Path, case: Case) -> None:
@@ -43,7 +71,7 @@ def write_case(root: Path, case: Case) -> None:
         write_contract_table(root / f"{STEMS[name]}.csv", kept, case.settings.timezone)
 
 
-def write_clear(root: Path, found: Cleared, case: Case, grid: IntervalGrid) -> None:
+def write_clear(root: Path, found: Cleared, ledger: pd.DataFrame, case: Case, grid: IntervalGrid) -> None:
     """prices, acceptances, flows, exchange, opportunity and settlement of one rule."""
     root.mkdir(parents=True, exist_ok=True)
     clock = Clock(grid.starts, case.settings.timezone)
@@ -52,14 +80,7 @@ def write_clear(root: Path, found: Cleared, case: Case, grid: IntervalGrid) -> N
     _flows(root, found, clock)
     _exchange(root, found, clock)
     _opportunity(root, found)
-    accounts = _accounts(found, case)
-    starts = pd.DatetimeIndex(grid.starts)
-    pro_rata = case.settings.settlement.uplift == "pro_rata"
-    write_ledger(
-        root / "settlement.csv",
-        settle_book(found.outcome, found.price_nano, found.rule, accounts, starts, pro_rata),
-        clock,
-    )
+    write_ledger(root / "settlement.csv", ledger, clock)
 
 
 def _prices(root: Path, found: Cleared, clock: Clock) -> None:
@@ -160,12 +181,6 @@ def _opportunity(root: Path, found: Cleared) -> None:
     )
 
 
-def _accounts(found: Cleared, case: Case) -> npt.NDArray[np.object_]:
-    ids, who = _by_row(case, "order_id"), _by_row(case, "participant")
-    names = np.array([f"order:{w or i}" for w, i in zip(who, ids, strict=True)], dtype=object)
-    return names[found.outcome.energy.rows.row - 1]
-
-
 def certificate_of(root: Path, found: Cleared, case: Case, grid: IntervalGrid) -> dict[str, Any]:
     """What was decided, how good it provably is, and fingerprints; times are added when all is written."""
     decision, result, book = found.decision, found.outcome, found.book
@@ -204,7 +219,7 @@ def certificate_of(root: Path, found: Cleared, case: Case, grid: IntervalGrid) -
         "build_s": round(found.build_s, 3),
         "solver_s": round(found.solver_s, 3),
         "seed": book.seed,
-        "versions": versions(),
+        "versions": {name: version(name) for name in ("pyomo", "highspy", "pandas", "numpy", "clarabel")},
     }
 
 
