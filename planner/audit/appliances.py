@@ -33,6 +33,7 @@ def check_appliances(b: Building, found: Findings) -> None:
     energy = _appliance_wh(b, table)
     for i, name in enumerate(names):
         running = np.flatnonzero(energy[i])
+        _check_on(b, name, energy[i], len(_run_wh(b, table, i)), found)
         if not len(running):
             continue
         run, first = _run_wh(b, table, i), int(running[0]) - _leading_zeros(_run_wh(b, table, i))
@@ -45,6 +46,17 @@ def check_appliances(b: Building, found: Findings) -> None:
         expected[max(0, first) : max(0, first) + len(shown)] = shown
         wrong = np.abs(energy[i] - expected) > ROUNDING_WH
         found.flag("C7", file, (name,), wrong[None], "not one run of its profile (Wh)", energy[i : i + 1], expected)
+
+
+def _check_on(b: Building, name: str, energy: Wh, length: int, found: Findings) -> None:
+    """On in one unbroken run that covers all its energy, and never otherwise."""
+    if name not in b.dispatched:
+        return
+    on = b.running((name,))[0]
+    at = np.flatnonzero(on)
+    whole = not len(at) or (at[-1] - at[0] + 1 == len(at) and (len(at) == length or at[-1] + 1 == len(on)))
+    wrong = (energy != 0) & ~on if whole and (len(at) == 0 or energy.any()) else on
+    found.flag("C7", b.file("dispatch"), (name,), wrong[None], "on is not its run", on[None], (energy != 0)[None])
 
 
 def idle_appliances(b: Building) -> set[str]:

@@ -13,6 +13,8 @@ from planner.audit.table import Numbers, Table, Wh
 
 SEEN_WH = 1e-4
 """States are given unrounded: what is gained beyond this was filled in, however little it is."""
+EXACT_WH = 1e-2
+"""How far an unrounded state may be from its recursion: decimal text, not arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Batteries:
     energy: Wh
     state: Numbers
     gain_wh: Numbers
-    tolerance_wh: Numbers
+    rounding_wh: Numbers
     may_fill: Bools
 
 
@@ -48,7 +50,7 @@ def read_batteries(b: Building) -> Batteries | None:
         energy=energy,
         state=state,
         gain_wh=state - follows,
-        tolerance_wh=column(ROUNDING_WH + ROUNDING_WH / eta_out),
+        rounding_wh=column(ROUNDING_WH + ROUNDING_WH / eta_out),
         may_fill=((loss > 0) | (final_kwh(table) > initial))[:, None],
     )
 
@@ -65,13 +67,14 @@ def check_batteries(b: Building, found: Findings) -> None:
     table, names, energy, state = known.table, known.names, known.energy, known.state
     file, hours = b.file("dispatch"), b.grid.hours * 1000
     found.flag("C4", file, names, np.isnan(state), "no state of charge", state, 0)
-    gained = (known.gain_wh > known.tolerance_wh) & ~known.may_fill
-    lost = known.gain_wh < -known.tolerance_wh
+    least, most = column(table.numbers("minimum_kwh", 0.0)) * 1000, column(table.numbers("energy_kwh")) * 1000
+    # Only where a state is held at its minimum or size may whole Wh of energy explain a difference.
+    gained = (known.gain_wh > np.where(state <= least + SEEN_WH, known.rounding_wh, EXACT_WH)) & ~known.may_fill
+    lost = known.gain_wh < -np.where(state >= most - SEEN_WH, known.rounding_wh, EXACT_WH)
     follows = state - known.gain_wh
     found.flag("C4", file, names, gained | lost, "state does not follow from the energy (Wh)", state, follows)
     found.flag("C5", file, names, lost, "energy vanished, as by charging and discharging at once (Wh)", state, follows)
     rounding = 2 * ROUNDING_WH
-    least, most = column(table.numbers("minimum_kwh", 0.0)) * 1000, column(table.numbers("energy_kwh")) * 1000
     found.flag("C4", file, names, state < least - rounding, "below its minimum (Wh)", state, least)
     found.flag("C4", file, names, state > most + rounding, "above its size (Wh)", state, most)
     charge, discharge = column(table.numbers("charge_kw")) * hours, column(table.numbers("discharge_kw")) * hours

@@ -59,6 +59,8 @@ def _check_rows(table: Table, grid: Grid, first: int, last: int, found: Findings
     disagree = ~outside & (begun >= 0) & (begun != expected)
     for row in np.flatnonzero(outside)[:SHOWN_PER_FILE]:
         found.add("C1", table.file, "an interval outside the day", number[row], f"{first + 1}..{last}")
+    for row in np.flatnonzero(~np.isnan(number) & (begun < 0))[:SHOWN_PER_FILE]:
+        found.add("C1", table.file, "an interval without its start", "", "", interval=int(t[row]) + 1)
     for row in np.flatnonzero(disagree)[:SHOWN_PER_FILE]:
         shown, right = (datetime.fromtimestamp(int(at), grid.zone).isoformat() for at in (begun[row], expected[row]))
         found.add("C1", table.file, "interval and start disagree", shown, right, interval=int(t[row]) + 1)

@@ -11,7 +11,7 @@ from planner.audit.evidence import Building, Evidence
 from planner.audit.findings import Findings
 from planner.audit.internal_trade import largest_remainder, participants
 from planner.audit.ledgers import AMOUNT_DECIMALS, NANO, Ledger, booked_energy, per_line, read_ledger
-from planner.audit.objective import number
+from planner.audit.objective import RELATIVE, number
 from planner.audit.series import dense
 from planner.audit.table import DamagedFileError
 from planner.money import from_text
@@ -138,6 +138,31 @@ def check_make_whole(run: Evidence, found: Findings) -> None:
         paid = int(ledger.amount[ledger.of((account,), "make_whole")].sum())
         if paid < amount - NOISE_NANO:
             found.add("S3", ledger.file, "worse off than without trade", paid / NANO, amount / NANO, name=account)
+
+
+def check_no_trade(b: Building, found: Findings) -> None:
+    """S3: trading nothing is one of the answers that the proven bound is below of; a dark building does just that."""
+    file = b.file("answer.json")
+    without, bound, cost = (number(b.answer, key, file) for key in ("no_trade_cost", "proven_bound", "cost"))
+    slack = RELATIVE * max(1.0, abs(without))
+    if without < bound - slack:
+        found.add("S3", file, "the cost without trade is below the proven bound", without, bound, name=b.id)
+    if b.dark and abs(without - cost) > slack:
+        found.add("S3", file, "a dark building does not trade", without, cost, name=b.id)
+
+
+def check_alone(run: Evidence, found: Findings) -> None:
+    """S3: each group's cost without trade is what it said before the rounds began, where there were any."""
+    rounds = run.table("market/rounds")
+    alone = np.flatnonzero(np.array(rounds.text("kind")) == "alone")
+    cost, group = rounds.numbers("cost"), rounds.labels("group")
+    said = {str(group[row]): float(cost[row]) for row in alone}
+    now: dict[str, float] = {}
+    for b in run.complete():
+        now[b.group] = now.get(b.group, 0.0) + number(b.answer, "no_trade_cost", b.file("answer.json"))
+    for name in sorted(set(said) & set(now)):
+        if not abs(said[name] - now[name]) <= RELATIVE * max(1.0, abs(said[name])):
+            found.add("S3", "market/rounds.csv", "not the cost without trade", now[name], said[name], name=name)
 
 
 def loss_against_no_trade(b: Building) -> int:

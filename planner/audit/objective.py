@@ -1,4 +1,4 @@
-"""C20 and C21: what the implemented schedule costs, added up from the files, and the gap that is claimed.
+"""C20: what the implemented schedule costs, added up from the files.
 
 Tolerance: energy is whole Wh and cost is not recomputed from floats, so a sum may differ by half a Wh times a price
 for each number in it.  RELATIVE of the cost is far above that for any city and far below what anybody is billed for.
@@ -19,7 +19,7 @@ from planner.audit.market import Market
 from planner.audit.orders import welfare
 from planner.audit.series import case_series
 from planner.audit.shifting import cost_of_bands, cost_of_vehicles
-from planner.audit.table import DamagedFileError, MissingFileError
+from planner.audit.table import DamagedFileError
 
 RELATIVE = 1e-5
 EXACT = 1e-6
@@ -86,24 +86,6 @@ def check_objective(run: Evidence, found: Findings) -> None:
         found.add(
             "C20", "certificate.json", "objective is not the cost of the schedule", stated, cost, name="objective"
         )
-
-
-def check_gap(run: Evidence, found: Findings) -> None:
-    """C21."""
-    file, c = "certificate.json", run.certificate
-    if c.get("bound") is None:
-        raise MissingFileError("certificate.json states no bound")
-    objective, bound = number(c, "objective", file), number(c, "bound", file)
-    slack = RELATIVE * max(1.0, abs(objective))
-    if not bound <= objective + slack:
-        found.add("C21", file, "the bound is above the objective", bound, objective, name="bound")
-    gap = number(c, "gap_absolute", file)
-    if not abs(gap - max(0.0, objective - bound)) <= slack:
-        found.add("C21", file, "not objective minus bound", gap, objective - bound, name="gap_absolute")
-    stated = number(c, "gap_relative", file)
-    expected = gap / max(abs(objective), 1e-9)
-    if not abs(stated - expected) <= RELATIVE * max(1.0, abs(expected)):
-        found.add("C21", file, "not the gap over |objective|", stated, expected, name="gap_relative")
 
 
 def number(content: dict[str, Any], key: str, file: str) -> float:

@@ -13,6 +13,8 @@ from planner.audit.shifting import absent_vehicles
 from planner.audit.table import Wh
 
 ROUNDING_WH = 1
+SAME_KWH = 1e-7
+SHOWN_PER_FILE = 3
 ASSET_TABLES = {
     "loads": "load",
     "solar": "plant",
@@ -72,6 +74,18 @@ def check_net_use(b: Building, found: Findings) -> None:
     least = -limit_wh(b.nodes, b.case("limits"), b.grid, b.units, "export")
     found.flag("C10", file, b.units, b.use > most + slack, "above the import limit (Wh)", b.use, most)
     found.flag("C10", file, b.units, b.use < least - slack, "above the export limit (Wh)", b.use, least)
+
+
+def check_power(b: Building, found: Findings) -> None:
+    """C10: the power of a row is its energy over the interval."""
+    for part in b.dispatch:
+        power, energy = part.table.numbers("power_kw"), part.table.numbers("energy_kwh")
+        for row in np.flatnonzero(~(np.abs(power * b.grid.hours - energy) < SAME_KWH))[:SHOWN_PER_FILE]:
+            at, right = int(part.t[row]) + 1, energy[row] / b.grid.hours
+            asset = part.table.text("asset")[row]
+            found.add(
+                "C10", part.table.file, "power is not its energy (kW)", power[row], right, name=asset, interval=at
+            )
 
 
 def check_positions(b: Building, found: Findings) -> None:

@@ -40,10 +40,8 @@ def check_internal(b: Building, found: Findings) -> None:
 
     Units of a dark building have the default tariff outside: any price between its two ends serves both sides.
     """
-    day = slice(0, b.grid.settled)
     buy, sell = _outside_prices(b)
-    position, stated = b.position[day], b.internal_price[day]
-    buy, sell = buy[day], sell[day]
+    position, stated = b.position, b.internal_price
     least = np.where((position > 0) & ~np.bool_(b.dark), buy, np.minimum(sell, buy))
     most = np.where((position < 0) & ~np.bool_(b.dark), sell, np.maximum(sell, buy))
     file, names = b.file("position"), (b.id,)
@@ -72,16 +70,16 @@ def _outside_prices(b: Building) -> tuple[Wh, Wh]:
 
 
 def check_node_prices(b: Building, found: Findings) -> None:
-    """C23: without a limited feeder above it a building's price is its zone's."""
+    """C23: a building's price is its zone's, and behind limited feeders that of all who are behind the same ones."""
     m = b.run.market
     nodes = m.case("nodes")
     if nodes is None:
         raise MissingFileError("market/case/nodes.csv is missing")
-    if b.dark or feeders_of(b, limited_nodes(nodes, m.case("limits"))):
-        return
-    zone = zone_of(b)
-    if zone in m.zones:
-        price = m.prices[m.zones.index(zone)]
-        wrong = (b.node_price != price)[None]
-        what = "not the price of its zone"
-        found.flag("C23", b.file("position"), (b.id,), wrong, what, b.node_price / 1000, price / 1000)
+    zone, limited = zone_of(b), limited_nodes(nodes, m.case("limits"))
+    feeders = feeders_of(b, limited)
+    price, what = m.prices[m.zones.index(zone)] if zone in m.zones else b.node_price, "not the price of its zone"
+    if feeders:
+        others = (o for o in b.run.buildings if zone_of(o) == zone and feeders_of(o, limited) == feeders)
+        price, what = next(others).node_price, "not the price behind its feeders"
+    wrong = (b.node_price != price)[None]
+    found.flag("C23", b.file("position"), (b.id,), wrong, what, b.node_price / 1000, price / 1000)

@@ -88,6 +88,8 @@ def check_vehicles(b: Building, found: Findings) -> None:
             at = stay.window.first + 1
             found.add("C6", file, what, stay.stored, stay.energy, name=ids[stay.row], interval=at)
     found.flag("C6", file, names, energy < 0, "a vehicle gives energy (Wh)", energy, 0)
+    on = b.running(names)
+    found.flag("C6", file, names, on != (energy > 0), "on is not whether it charges", on, energy > 0)
     over = energy > np.where(most > 0, most + ROUNDING_WH, 0)
     found.flag("C6", file, names, over, "above its power, or while it is away (Wh)", energy, most)
     little = (energy > ROUNDING_WH) & (most > 0) & (energy < least - ROUNDING_WH)

@@ -1,0 +1,146 @@
+"""C21 and C24: the certificate claims a bound and gaps that hold, and is that of these files: counts and digest."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from planner.audit.evidence import Evidence
+from planner.audit.findings import Findings
+from planner.audit.objective import RELATIVE, building_cost, number
+from planner.audit.table import DamagedFileError, MissingFileError
+
+FILE = "certificate.json"
+OF_MARKET = (
+    *("prices.csv", "positions.csv", "groups.csv", "exchange.csv", "acceptances.csv", "flows.csv", "settlement.csv"),
+    "offers.csv",
+)
+OF_BUILDING = ("units.csv", "position.csv", "dispatch.parquet", "trades.csv", "settlement.csv", "statements.csv")
+NOT_DECIDED = ("rounds.csv", "forecast.csv")
+"""Tables that tell how an answer came about: no part of the digest."""
+
+
+def check_gap(run: Evidence, found: Findings) -> None:
+    """The bound is below the objective; the gaps follow from both and from the savings."""
+    c = run.certificate
+    if c.get("bound") is None:
+        raise MissingFileError(f"{FILE} states no bound")
+    objective, bound = number(c, "objective", FILE), number(c, "bound", FILE)
+    slack = RELATIVE * max(1.0, abs(objective))
+    if not bound <= objective + slack:
+        found.add("C21", FILE, "the bound is above the objective", bound, objective, name="bound")
+    gap = number(c, "gap_absolute", FILE)
+    if not abs(gap - max(0.0, objective - bound)) <= slack:
+        found.add("C21", FILE, "not objective minus bound", gap, objective - bound, name="gap_absolute")
+    _ratio(c, "gap_relative", gap, max(abs(objective), 1e-9), found)
+    if c.get("savings") is not None and number(c, "savings", FILE) > 0:
+        _ratio(c, "gap_of_savings", gap, number(c, "savings", FILE), found)
+
+
+def _ratio(c: dict[str, Any], name: str, gap: float, of: float, found: Findings) -> None:
+    stated, expected = number(c, name, FILE), gap / of
+    if not abs(stated - expected) <= RELATIVE * max(1.0, abs(expected)):
+        found.add("C21", FILE, "not the gap over what it is measured by", stated, expected, name=name)
+
+
+def check_counts(run: Evidence, found: Findings) -> None:
+    """Units, groups, the cost of dark buildings and the pieces of the clear are those of the files."""
+    buildings = run.complete()
+    groups = {b.group: b.dark for b in buildings}
+    expected = {
+        "units": sum(len(b.units) for b in buildings),
+        "groups_released": sum(not dark for dark in groups.values()),
+        "groups_dark": sum(groups.values()),
+    }
+    for name, right in expected.items():
+        if (stated := number(run.certificate, name, FILE)) != right:
+            found.add("C24", FILE, "not the number in the files", stated, right, name=name)
+    dark, stated = sum(building_cost(b) for b in buildings if b.dark), number(run.certificate, "dark_cost", FILE)
+    if not abs(stated - dark) <= RELATIVE * max(1.0, abs(dark)):
+        found.add("C24", FILE, "not the cost of the dark buildings", stated, dark, name="dark_cost")
+    if (pricing := run.certificate.get("pricing")) != run.terms.pricing:
+        found.add("C24", FILE, "not the pricing of the case", pricing, run.terms.pricing, name="pricing")
+    _check_pieces(run, found)
+
+
+def _check_pieces(run: Evidence, found: Findings) -> None:
+    """Every interval of the horizon lies in exactly one piece."""
+    covered = np.zeros(len(run.grid), dtype=int)
+    pieces = run.certificate.get("pieces")
+    if not isinstance(pieces, list):
+        raise DamagedFileError(FILE, "pieces is no list")
+    for piece in pieces:
+        first, last = (int(number(piece, f"{end}_interval", FILE)) for end in ("first", "last"))
+        if not 1 <= first <= last <= len(covered):
+            found.add(
+                "C24", FILE, "a piece outside the horizon", f"{first}..{last}", f"1..{len(covered)}", name="pieces"
+            )
+        covered[max(first, 1) - 1 : last] += 1
+    wrong = np.flatnonzero(covered != 1)
+    if len(wrong):
+        found.add("C24", FILE, "not one piece for every interval", covered[wrong[0]], 1, interval=int(wrong[0]) + 1)
+
+
+def check_digest(run: Evidence, found: Findings) -> None:
+    """No table was changed, added or taken away since the certificate was written."""
+    run.complete()
+    digest = hashlib.sha256()
+    for name in _payload(run.root):
+        digest.update(f"{name} {hashlib.sha256(_content(run.root / name, name)).hexdigest()}\n".encode())
+    stated = run.certificate.get("output_sha256")
+    if stated != digest.hexdigest():
+        if missing := [name for name in _expected(run) if not run.path(name).is_file()]:
+            raise MissingFileError(f"{missing[0]} is missing")
+        found.add("C24", FILE, "the tables are not those it was written for", stated, digest.hexdigest(), name="digest")
+    case = run.certificate.get("case_sha256")
+    own = hashlib.sha256(f"{case}{stated}".encode()).hexdigest()[:16]
+    if run.certificate.get("run_id") != own:
+        found.add("C24", FILE, "not the id of this input and output", run.certificate.get("run_id"), own, name="run_id")
+
+
+def _expected(run: Evidence) -> Iterator[str]:
+    """The tables that every run has, by their path in it."""
+    for folder, tables in (("market", OF_MARKET), *((b.folder, OF_BUILDING) for b in run.buildings)):
+        yield from (f"{folder}/{name}" for name in tables)
+        if len(run.grid) > run.grid.settled:
+            ahead = ("prices.csv", "positions.csv", "exchange.csv", "flows.csv", *OF_BUILDING[:3])
+            yield from (f"{folder}/look_ahead/{name}" for name in tables if name in ahead)
+
+
+def _payload(root: Path) -> Iterator[str]:
+    """Every table of the answer by its path in the run, sorted; the input beside it is no answer."""
+    names = (path.relative_to(root) for part in ("market", "buildings") for path in (root / part).rglob("*"))
+    tables = [n for n in names if n.suffix in (".csv", ".parquet") and n.name not in NOT_DECIDED]
+    by_part = sorted(
+        (n for n in tables if "case" not in n.parts[:-1]), key=lambda n: (n.parts[0] != "market", n.as_posix())
+    )
+    yield from (name.as_posix() for name in by_part)
+
+
+def _content(path: Path, name: str) -> bytes:
+    """A CSV's bytes; a parquet's rows as CSV, quoted only where that is needed."""
+    if path.suffix == ".csv":
+        return path.read_bytes()
+    try:
+        table = pq.read_table(path, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFileError(name, f"cannot be read: {str(error)[:120]}") from None
+    header = io.StringIO()
+    csv.writer(header, lineterminator="\n").writerow(table.column_names)
+    for style in ("none", "needed"):
+        body = io.BytesIO()
+        try:
+            pacsv.write_csv(table, body, pacsv.WriteOptions(include_header=False, quoting_style=style))
+        except pa.ArrowInvalid:
+            continue
+        return header.getvalue().encode() + body.getvalue()
+    raise DamagedFileError(name, "its rows cannot be written as CSV")
