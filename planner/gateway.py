@@ -109,8 +109,8 @@ class LocalGateway:
         return self._reply(round, answers, None)
 
     def price(self, round: int, price: Floats) -> Reply:
-        """Answer a flat price per interval; the bound is the relaxation's value, proven."""
-        answers = [m.lp(Ladder.flat(price)) for m in self.models]
+        """Answer a flat price per interval; the bound is proven for whole runs."""
+        answers = [m.at_price(price) for m in self.models]
         return self._reply(round, answers, sum(a.bound for a in answers))
 
     def commit(self, weights: Mapping[int, float], ladder: Ladder, tolerance: float) -> Commitment:
@@ -172,7 +172,7 @@ class LocalGateway:
 
     def bounds_at(self, price: Floats) -> list[float]:
         """v_b of every building at ``price``: known inside the building only."""
-        return [m.lp(Ladder.flat(price)).bound for m in self.models]
+        return [m.at_price(price).bound for m in self.models]
 
     def _whole_bounds(self, price: Floats, tolerance: float) -> list[float]:
         """The better of these and the MILP's: tighter where whole runs cost more than their relaxation."""
@@ -190,7 +190,7 @@ class LocalGateway:
 
     @property
     def solver_s(self) -> float:
-        return sum(m.solver.seconds for m in self.models)
+        return sum(m.seconds for m in self.models)
 
     def _whole(self, model: AnsweringBuilding, ladder: Ladder, gap: float, tolerance: float = 0.0) -> Schedule:
         schedule = self._solve(model, ladder, gap, tolerance)
@@ -200,7 +200,7 @@ class LocalGateway:
         return schedule
 
     def _solve(self, model: AnsweringBuilding, ladder: Ladder, gap: float, tolerance: float) -> Schedule:
-        answer = model.mip(ladder, gap, self.commit_time_s, tolerance)
+        answer = model.whole(ladder, gap, self.commit_time_s, tolerance)
         return read_schedules(model.model, answer.x, [model.building], self.grid, self.fees)[0]
 
     def _reply(self, round: int, answers: list[Answer], bound: float | None) -> Reply:

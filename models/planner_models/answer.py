@@ -13,10 +13,13 @@ import numpy as np
 import pyomo.environ as pyo
 
 from planner_models.building import Stamped, stamp_buildings
+from planner_models.closed import whole_surplus
 from planner_models.explain import Infeasible, InfeasibleError, conflicting_rules
 from planner_models.idle import idle_point
+from planner_models.lean import left_out
 from planner_models.linear import Assembler, LinearModel
 from planner_models.locality import freeze
+from planner_models.rounding import rounded
 from planner_models.solve import Options, Solution, SolveError, Solver, Status
 from planner_models.template import Family, Floats
 from planner_models.words import Building, Fees, IntervalGrid
@@ -138,20 +141,22 @@ class AnsweringBuilding:
         self.base = ladder.columns("base")[0]
         self.steps = ladder.columns("step")[0].reshape(STEPS, n)
         self.ladder_rows = np.arange(ladder.first_row, ladder.first_row + n)
-        self.solver = Solver(self.model, self.options)
+        self.spent = self.seconds if hasattr(self, "relaxed") else 0.0
+        self.relaxed = Solver(self.model, self.options, left_out(self.model))
+        self._whole: Solver | None = None
         self.exclusive = exclusive
-        self._faced = np.empty(0)
+        self._faced: dict[str, Floats] = {}
         self.idle = idle_point(self.model, self.building, self.grid)
         self.last_x = np.empty(0)
 
     def lp(self, ladder: Ladder) -> Answer:
         """Answer of the relaxation: fast, and a proven lower bound of the building's best."""
-        self._face(ladder)
-        return self._answer(self._must(self.solver.lp()))
+        self._face(self.relaxed, ladder)
+        return self._answer(self._must(self.relaxed.lp()))
 
     def mip(self, ladder: Ladder, gap: float, time_limit_s: float, tolerance: float = 0.0) -> Answer:
         """Answer in whole runs and starts, from the last one or from idleness: there is one at any time limit."""
-        self._face(ladder)
+        self._face(self.solver, ladder)
         start = (self.last_x if len(self.last_x) else self.idle).copy()
         start[self.base] = ladder.base
         start[self.steps] = 0.0
@@ -159,6 +164,49 @@ class AnsweringBuilding:
         found = self._answer(self._must(self.solver.mip(gap, time_limit_s, start, tolerance)))
         self.last_x = found.x
         return found
+
+    def dive(self, ladder: Ladder) -> Answer | None:
+        """Answer in whole runs near the relaxation's: rounded, fixed, solved again; None where that has no answer.
+
+        ``bound`` is the relaxation's value: it is how far the rounding may be from the best.
+        """
+        self._face(self.relaxed, ladder)
+        loose = self._must(self.relaxed.lp())
+        fixed = rounded(self.model, loose.x, loose.row_dual)
+        if not len(fixed.columns):
+            return self._answer(loose)
+        self.relaxed.set_bounds(fixed.columns, fixed.lower, fixed.upper)
+        found = self.relaxed.lp()
+        self.relaxed.set_bounds(fixed.columns, self.model.lower[fixed.columns], self.model.upper[fixed.columns])
+        if not found.has_answer:
+            return None
+        self.last_x = found.x
+        return replace(self._answer(found), bound=loose.objective)
+
+    def at_price(self, price: Floats) -> Answer:
+        """Answer of the relaxation to a price; the bound counts what whole runs cost beyond it."""
+        self._face(self.relaxed, Ladder.flat(price))
+        found = self._must(self.relaxed.lp())
+        return replace(self._answer(found), bound=found.bound + whole_surplus(self.model, found.row_dual))
+
+    def whole(self, ladder: Ladder, gap: float, time_limit_s: float, tolerance: float = 0.0) -> Answer:
+        """Answer in whole runs: rounded, and branched where rounding is not provably within gap or tolerance."""
+        found = self.dive(ladder)
+        if found is not None and found.objective - found.bound <= max(tolerance, gap * abs(found.objective)):
+            return found
+        return self.mip(ladder, gap, time_limit_s, tolerance)
+
+    @property
+    def solver(self) -> Solver:
+        """The whole model in HiGHS, for answers that branching must find."""
+        if self._whole is None:
+            self._whole = Solver(self.model, self.options)
+        return self._whole
+
+    @property
+    def seconds(self) -> float:
+        """Time spent inside HiGHS."""
+        return self.spent + self.relaxed.seconds + (0.0 if self._whole is None else self._whole.seconds)
 
     def make_exclusive(self) -> None:
         """Write the direction binaries from now on (C5, C12): energy was worth less than nothing."""
@@ -186,22 +234,22 @@ class AnsweringBuilding:
     def _as_faced(self) -> LinearModel:
         """The model with the ladder that stands before it."""
         lower, upper = self.model.lower.copy(), self.model.upper.copy()
-        lower[self.steps], upper[self.steps] = self._faced[:STEPS], self._faced[STEPS : 2 * STEPS]
-        lower[self.base] = upper[self.base] = self._faced[-1]
+        lower[self.steps], upper[self.steps] = self._shape[:STEPS], self._shape[STEPS : 2 * STEPS]
+        lower[self.base] = upper[self.base] = self._shape[-1]
         return replace(self.model, lower=lower, upper=upper)
 
-    def _face(self, ladder: Ladder) -> None:
+    def _face(self, solver: Solver, ladder: Ladder) -> None:
         """Put the ladder before the building; where only prices changed, only prices are sent."""
         n, used = len(self.grid), len(ladder.price)
         cost, lower, upper = np.zeros((STEPS, n)), np.zeros((STEPS, n)), np.zeros((STEPS, n))
         cost[:used] = ladder.price / 1000
         lower[:used], upper[:used] = ladder.ranges()
-        self.solver.set_cost(self.steps.ravel(), cost.ravel())
-        shape = np.stack([*lower, *upper, ladder.base])
-        if not np.array_equal(shape, self._faced):
-            self.solver.set_bounds(self.base, ladder.base, ladder.base)
-            self.solver.set_bounds(self.steps.ravel(), lower.ravel(), upper.ravel())
-            self._faced = shape
+        solver.set_cost(self.steps.ravel(), cost.ravel())
+        self._shape = np.stack([*lower, *upper, ladder.base])
+        if not np.array_equal(self._shape, self._faced.get(id(solver), np.empty(0))):
+            solver.set_bounds(self.base, ladder.base, ladder.base)
+            solver.set_bounds(self.steps.ravel(), lower.ravel(), upper.ravel())
+            self._faced[id(solver)] = self._shape
 
     def _answer(self, found: Solution) -> Answer:
         position = self.stamped.position.of(found.x)

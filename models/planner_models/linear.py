@@ -32,12 +32,18 @@ class Flow:
 
 @dataclass(frozen=True)
 class Group:
-    """Members stamped from one template, in consecutive columns and rows."""
+    """Members stamped from one template and their numbers (members, parameters), in consecutive columns and rows."""
 
     template: Template
     keys: tuple[Hashable, ...]
     first_column: int
     first_row: int
+    shape: Hashable
+    numbers: Floats
+
+    def parameters(self, name: str) -> Floats:
+        """The members' numbers of one name, (members, its length)."""
+        return self.numbers[:, self.template.parameter_slices[name]]
 
     def columns(self, variable: str) -> Ints:
         """Column numbers of ``variable``, shape (members, its length)."""
@@ -117,7 +123,7 @@ class Assembler:
         template = compile_template(family, self.n, shape)
         first, members = self.width, len(keys)
         theta = template.parameters(values) if template.parameter_slices else np.zeros((members, 0))
-        self.groups.append(Group(template, tuple(keys), first, self.height))
+        self.groups.append(Group(template, tuple(keys), first, self.height, shape, theta))
         self.width += members * template.columns
         incoming = [self._wide((sockets or {})[name]) for name in family.sockets]
 

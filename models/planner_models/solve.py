@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -22,6 +23,8 @@ Status = StrEnum("Status", ["OPTIMAL", "INCUMBENT", "NO_ANSWER", "INFEASIBLE", "
 
 
 CROSSED = 1e-9
+MATTERS = 1e-7
+"""HiGHS's own tolerances, of reduced costs and of rows: what sleeps may not be looser."""
 DUAL, PRIMAL = 1, 4
 """HiGHS's simplex strategies: after a change of costs alone the last basis stays primal feasible."""
 
@@ -61,75 +64,116 @@ class SolveError(RuntimeError):
     """HiGHS ended without an answer where one exists by construction: a bug or numerical trouble."""
 
 
+@dataclass(frozen=True)
+class Left:
+    """What of a model is left out of HiGHS, as masks over its columns and rows.
+
+    *Asleep* columns stand at 0, their lower bound, and asleep rows are not written, until a relaxation's own answer says
+    that they matter (a negative reduced cost, a broken row): then they wake and it is solved again, so that the answer
+    is that of the whole model.  *Implied* ones never matter to the relaxation; ``restore`` gives their values.
+    """
+
+    columns: npt.NDArray[np.bool_]
+    rows: npt.NDArray[np.bool_]
+    implied_columns: npt.NDArray[np.bool_]
+    implied_rows: npt.NDArray[np.bool_]
+    restore: Callable[[Floats], None]
+
+
 class Solver:
     """One linear model inside HiGHS.  All arrays are in the model's own column numbers.
 
-    Columns that the data fix (outside a vehicle's stay, at night) never reach HiGHS; crossed bounds do, to be refused.
+    Columns that the data fix (outside a vehicle's stay, at night) and rows without any other never reach HiGHS;
+    crossed bounds do, to be refused.  With ``left``, only ``lp`` may be asked.
     """
 
-    def __init__(self, model: LinearModel, options: Options | None = None) -> None:
+    def __init__(self, model: LinearModel, options: Options | None = None, left: Left | None = None) -> None:
         self.model = model
         self.options = options or Options()
         movable = (model.lower < model.upper) | (model.lower > model.upper + CROSSED)
-        self.kept = np.flatnonzero(movable)
         self.fixed = np.where(movable, 0.0, model.lower)
-        self.offset = float(model.cost @ self.fixed)
+        self.cost = model.cost.copy()
         self.seconds = 0.0
         self._relaxed = True
         self._only_costs = False
         self._warm = False
+        self._sleepers = None if left is None else _Sleepers(model, left, movable)
+        written = movable if left is None else movable & ~left.columns & ~left.implied_columns
+        self._number(np.flatnonzero(written), self._rows_written(movable, left))
         self.highs = highspy.Highs()
         self._set("output_flag", self.options.log)
         self._set("random_seed", self.options.seed)
         self._set("threads", _threads())
         self._pass()
 
+    def _rows_written(self, movable: npt.NDArray[np.bool_], left: Left | None) -> Ints:
+        """Rows with a movable entry, and those that the fixed columns break."""
+        model = self.model
+        self.shift = model.matrix @ self.fixed
+        written = np.zeros(len(model.row_lower), dtype=bool)
+        entries = model.matrix.tocoo()
+        written[entries.row[movable[entries.col]]] = True
+        written |= (self.shift < model.row_lower - CROSSED) | (self.shift > model.row_upper + CROSSED)
+        if left is not None:
+            written &= ~left.rows & ~left.implied_rows
+        return np.flatnonzero(written)
+
+    def _number(self, columns: Ints, rows: Ints) -> None:
+        """Which columns and rows stand in HiGHS, in its order, and where each of the model's stands (-1: nowhere)."""
+        self.kept, self.rows = columns, rows
+        self._place = np.full(len(self.model.cost), -1, dtype=np.int32)
+        self._place[columns] = np.arange(len(columns))
+        self._row_place = np.full(len(self.model.row_lower), -1, dtype=np.int32)
+        self._row_place[rows] = np.arange(len(rows))
+
     def _set(self, name: str, value: object) -> None:
         if self.highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise SolveError(f"HiGHS refused option {name} = {value}")
 
     def _pass(self) -> None:
-        model = self.model
-        matrix = model.matrix[:, self.kept].tocsc()
-        shift = model.matrix @ self.fixed
+        model, rows = self.model, self.rows
+        matrix = model.matrix[:, self.kept].tocsr()[rows].tocsc()
         lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = len(self.kept), matrix.shape[0]
+        lp.num_col_, lp.num_row_ = matrix.shape[1], matrix.shape[0]
         lp.col_cost_ = model.cost[self.kept]
         lp.col_lower_, lp.col_upper_ = _infinite(model.lower[self.kept]), _infinite(model.upper[self.kept])
-        lp.row_lower_, lp.row_upper_ = _infinite(model.row_lower - shift), _infinite(model.row_upper - shift)
+        lp.row_lower_ = _infinite(model.row_lower[rows] - self.shift[rows])
+        lp.row_upper_ = _infinite(model.row_upper[rows] - self.shift[rows])
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         lp.a_matrix_.start_ = matrix.indptr.astype(np.int32)
         lp.a_matrix_.index_ = matrix.indices.astype(np.int32)
         lp.a_matrix_.value_ = matrix.data
-        self.shift = shift
         if self.highs.passModel(lp) == highspy.HighsStatus.kError:
             raise SolveError("HiGHS refused the model")
 
+    @property
+    def offset(self) -> float:
+        """Cost of the columns that the data fix."""
+        return float(self.cost @ self.fixed)
+
     def set_cost(self, columns: Ints, cost: Floats) -> None:
         """Change objective coefficients of some columns (currency per unit of column)."""
+        self.cost[columns] = cost
         position, mine = self._positions(columns)
-        self.offset += float(cost[~mine] @ self.fixed[columns[~mine]])
-        self.highs.changeColsCost(int(mine.sum()), position[mine].astype(np.int32), cost[mine])
+        self.highs.changeColsCost(int(mine.sum()), position[mine], cost[mine])
 
-    def _positions(self, columns: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    def _positions(self, columns: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
         """Where columns stand in HiGHS, and which of them reached it."""
-        if not len(self.kept):
-            return np.zeros(len(columns), dtype=np.int64), np.zeros(len(columns), dtype=bool)
-        position = np.minimum(np.searchsorted(self.kept, columns), len(self.kept) - 1)
-        return position, self.kept[position] == columns
+        position = self._place[columns]
+        return position, position >= 0
 
     def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
         """Change bounds of some columns; columns that the data fixed keep their value."""
         self._only_costs = False
         position, mine = self._positions(columns)
         self.highs.changeColsBounds(
-            int(mine.sum()), position[mine].astype(np.int32), _infinite(lower[mine]), _infinite(upper[mine])
+            int(mine.sum()), position[mine], _infinite(lower[mine]), _infinite(upper[mine])
         )
 
     def set_rows(self, rows: Ints, lower: Floats, upper: Floats) -> None:
         """Change bounds of some rows."""
         self._only_costs = False
-        for row, lo, up in zip(rows, lower - self.shift[rows], upper - self.shift[rows], strict=True):
+        for row, lo, up in zip(self._row_place[rows], lower - self.shift[rows], upper - self.shift[rows], strict=True):
             self.highs.changeRowBounds(int(row), float(max(lo, -highspy.kHighsInf)), float(min(up, highspy.kHighsInf)))
 
     def add_row(self, columns: Ints, entries: Floats, lower: float, upper: float) -> None:
@@ -141,12 +185,49 @@ class Solver:
         self.highs.addRow(*ends, int(mine.sum()), position[mine].astype(np.int32), entries[mine].astype(float))
 
     def lp(self, time_limit_s: float | None = None) -> Solution:
-        """Solve the relaxation, warm from the last basis."""
+        """Solve the relaxation, warm from the last basis; what slept and turns out to matter wakes."""
+        found = self._relaxation(time_limit_s)
+        while self._sleepers is not None and (woken := self._sleepers.woken_by(found, self.cost)) is not None:
+            self._wake(*woken)
+            found = self._relaxation(time_limit_s)
+        if self._sleepers is not None and found.has_answer:
+            self._sleepers.left.restore(found.x)
+        return found
+
+    def _relaxation(self, time_limit_s: float | None) -> Solution:
         self._integrality(False)
         self._set("simplex_strategy", PRIMAL if self._only_costs else DUAL)
         found = self._twice(self.options.gap, time_limit_s)
         self._only_costs = found.status is Status.OPTIMAL
         return found
+
+    def _wake(self, columns: Ints, rows: Ints) -> None:
+        """Write columns and rows that were left out; the basis stays."""
+        model, old = self.model, self.rows
+        entering = model.matrix[:, columns].tocsr()[old].tocsc()
+        self.highs.addCols(
+            len(columns),
+            self.cost[columns],
+            _infinite(model.lower[columns]),
+            _infinite(model.upper[columns]),
+            entering.nnz,
+            entering.indptr[:-1].astype(np.int32),
+            entering.indices.astype(np.int32),
+            entering.data,
+        )
+        self._number(np.concatenate([self.kept, columns]), old)
+        entering = model.matrix.tocsr()[rows][:, self.kept].tocsr()
+        self.highs.addRows(
+            len(rows),
+            _infinite(model.row_lower[rows] - self.shift[rows]),
+            _infinite(model.row_upper[rows] - self.shift[rows]),
+            entering.nnz,
+            entering.indptr[:-1].astype(np.int32),
+            entering.indices.astype(np.int32),
+            entering.data,
+        )
+        self._number(self.kept, np.concatenate([old, rows]))
+        self._only_costs = self._only_costs and not len(rows)
 
     def mip(
         self,
@@ -237,12 +318,43 @@ class Solver:
         if integer:
             bound = float(info.mip_dual_bound) + self.offset  # type: ignore[attr-defined]
             return Solution(status, x, objective, min(bound, objective), np.empty(0), seconds)
-        dual = np.array(found.row_dual)
+        dual = np.zeros(len(self.model.row_lower))
+        dual[self.rows] = found.row_dual
         bound = objective if status is Status.OPTIMAL else -np.inf
         return Solution(status, x, objective, bound, dual, seconds)
 
     def _refusal(self, status: Status, seconds: float) -> Solution:
         return Solution(status, np.empty(0), np.inf, -np.inf, np.empty(0), seconds)
+
+
+class _Sleepers:
+    """Columns and rows that sleep, and the part of the matrix in which they stand."""
+
+    def __init__(self, model: LinearModel, left: Left, movable: npt.NDArray[np.bool_]) -> None:
+        self.model, self.left = model, left
+        self.columns = np.flatnonzero(left.columns & movable)
+        self.rows = np.flatnonzero(left.rows)
+        self.entering = model.matrix[:, self.columns].T.tocsr()
+        self.across = model.matrix.tocsr()[self.rows]
+
+    def woken_by(self, found: Solution, cost: Floats) -> tuple[Ints, Ints] | None:
+        """What must wake before the answer is one of the whole model; None if nothing must."""
+        if found.status in (Status.INFEASIBLE, Status.UNBOUNDED, Status.FAILED):
+            columns, rows = np.ones(len(self.columns), dtype=bool), np.ones(len(self.rows), dtype=bool)
+        elif found.status is Status.OPTIMAL:
+            self.left.restore(found.x)
+            columns = cost[self.columns] - self.entering @ found.row_dual < -MATTERS
+            activity = self.across @ found.x
+            rows = activity > self.model.row_upper[self.rows] + MATTERS
+            rows |= activity < self.model.row_lower[self.rows] - MATTERS
+        else:
+            return None
+        if not columns.any() and not rows.any():
+            return None
+        woken = self.columns[columns], self.rows[rows]
+        self.columns, self.entering = self.columns[~columns], self.entering[~columns]
+        self.rows, self.across = self.rows[~rows], self.across[~rows]
+        return woken
 
 
 def _infinite(values: npt.ArrayLike) -> Floats:

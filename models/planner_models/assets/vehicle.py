@@ -17,12 +17,15 @@ def shape(vehicle: Vehicle) -> bool:
 
 
 def values(vehicle: Vehicle, grid: IntervalGrid) -> Values:
+    """What it can never take is not offered: more in an interval than it needs, or anything below its minimum."""
+    most = min(vehicle.max_kw * grid.hours, vehicle.energy_kwh / vehicle.charge_efficiency)
     present = np.zeros(len(grid))
-    present[vehicle.first : vehicle.last] = 1.0
+    if most >= vehicle.min_kw * grid.hours:
+        present[vehicle.first : vehicle.last] = 1.0
     return {
         "present": present,
-        "limit_kwh": present * vehicle.max_kw * grid.hours,
-        "max_kwh": vehicle.max_kw * grid.hours,
+        "limit_kwh": present * most,
+        "max_kwh": most,
         "min_kwh": vehicle.min_kw * grid.hours,
         "efficiency": vehicle.charge_efficiency,
         "need_kwh": vehicle.energy_kwh,

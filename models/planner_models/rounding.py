@@ -1,0 +1,100 @@
+"""From a relaxation's answer to whole runs: which columns to fix, and where (formulation 3, commit).
+
+Everything that couples assets stays free, so the same relaxation solved again with these bounds is a schedule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner_models.closed import effective_cost, generator_run
+from planner_models.linear import Group, LinearModel
+from planner_models.template import Floats, Ints
+
+HAIR = 1e-7
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Bounds under which a relaxation is whole: column numbers, lower and upper."""
+
+    columns: Ints
+    lower: Floats
+    upper: Floats
+
+
+def rounded(model: LinearModel, x: Floats, dual: Floats) -> Fixed:
+    """Bounds near ``x``, an answer of the relaxation, under which every run is whole."""
+    cost = effective_cost(model, dual)
+    parts = []
+    for group in model.groups:
+        name, variables = group.template.family.name, group.template.variables
+        if name == "vehicle" and "plugged" in variables:
+            parts.append(_vehicles(group, model, x, cost))
+        elif name == "appliance":
+            parts.append(_appliances(group, x))
+        elif name == "generator" and "on" in variables:
+            parts.append(_generators(group, model, x, cost))
+        elif "charging" in variables:
+            parts.append(_one_way(group, x, "charging", "charge", "discharge"))
+        elif "inward" in variables:
+            parts.append(_one_way(group, x, "inward", "inflow", "outflow"))
+    none = (np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
+    columns, lower, upper = (np.concatenate(arrays) for arrays in zip(none, *parts, strict=True))
+    return Fixed(columns, lower, upper)
+
+
+Bounds = tuple[Ints, Floats, Floats]
+
+
+def _vehicles(group: Group, model: LinearModel, x: Floats, cost: Floats) -> Bounds:
+    """Each charges where it charged most, in as many intervals as its energy fills at least at the minimum."""
+    charge = group.columns("charge")
+    limit, held = model.upper[charge], model.lower[group.columns("plugged")] > 0.5
+    least, efficiency, need = (group.parameters(name)[:, 0] for name in ("min_kwh", "efficiency", "need_kwh"))
+    amount, most = x[charge], limit.max(axis=1)
+    full = amount >= least[:, None] - HAIR
+    rest = np.where(full, 0.0, amount).sum(axis=1)
+    enough = np.ceil(np.minimum(amount.sum(axis=1), need / efficiency) / np.maximum(most, HAIR) - HAIR)
+    fitting = np.floor(need / efficiency / least + HAIR)
+    more = np.ceil(rest / np.maximum(most, HAIR) - HAIR)
+    count = np.clip(full.sum(axis=1) + more, enough, fitting)
+    price = cost[charge]
+    cheap = 1e-6 * price / (np.abs(price).max(axis=1, keepdims=True) + 1.0)
+    order = np.argsort(np.where(limit > 0, cheap - amount, np.inf), axis=1, kind="stable")
+    rank = np.argsort(order, axis=1, kind="stable")
+    on = ((rank < count[:, None]) & (limit > 0)) | held
+    lower = np.where(on, np.maximum(model.lower[charge], least[:, None]), 0.0)
+    return charge.ravel(), lower.ravel(), np.where(on, limit, 0.0).ravel()
+
+
+def _appliances(group: Group, x: Floats) -> Bounds:
+    """Each starts once, at its likeliest start, or is skipped where that is likelier."""
+    start, skipped = group.columns("start"), group.columns("skipped")
+    first = x[start].argmax(axis=1)
+    rows = np.arange(len(start))
+    runs = x[start][rows, first] >= x[skipped][:, 0]
+    chosen = np.zeros(start.shape)
+    chosen[rows, first] = runs
+    return start.ravel(), chosen.ravel(), chosen.ravel()
+
+
+def _generators(group: Group, model: LinearModel, x: Floats, cost: Floats) -> Bounds:
+    """The best run at the relaxation's own prices, exact (C9)."""
+    on, output = group.columns("on"), group.columns("output")
+    most, least, start = (group.parameters(name)[:, 0] for name in ("max_kwh", "min_kwh", "start_cost"))
+    runs = []
+    for i in range(len(on)):
+        whole = np.abs(x[on[i]] - np.rint(x[on[i]])).max(initial=0.0) < 1e-6
+        best = generator_run(cost[output[i]], least[i], most[i], start[i], group.shape)[1]
+        runs.append(np.rint(x[on[i]]) if whole else best.astype(float))
+    values = np.array(runs)
+    return on.ravel(), values.ravel(), values.ravel()
+
+
+def _one_way(group: Group, x: Floats, mode: str, into: str, out_of: str) -> Bounds:
+    columns = group.columns(mode)
+    value = (x[group.columns(into)] >= x[group.columns(out_of)]).astype(float)
+    return columns.ravel(), value.ravel(), value.ravel()
