@@ -19,7 +19,7 @@ from planner_models.idle import idle_point
 from planner_models.lean import left_out
 from planner_models.linear import Assembler, LinearModel
 from planner_models.locality import freeze
-from planner_models.rounding import rounded
+from planner_models.rounding import READINESS, Fixed, is_torn, rounded
 from planner_models.solve import Options, Solution, SolveError, Solver, Status
 from planner_models.template import Family, Floats
 from planner_models.words import Building, Fees, IntervalGrid
@@ -172,16 +172,21 @@ class AnsweringBuilding:
         """
         self._face(self.relaxed, ladder)
         loose = self._must(self.relaxed.lp())
-        fixed = rounded(self.model, loose.x, loose.row_dual)
-        if not len(fixed.columns):
-            return self._answer(loose)
-        self.relaxed.set_bounds(fixed.columns, fixed.lower, fixed.upper)
-        found = self.relaxed.lp()
-        self.relaxed.set_bounds(fixed.columns, self.model.lower[fixed.columns], self.model.upper[fixed.columns])
+        ways = (None, *READINESS) if is_torn(self.model, loose.x) else (None,)
+        tried = [self._fixed(rounded(self.model, loose.x, loose.row_dual, way)) for way in ways]
+        found = min(tried, key=lambda solution: solution.objective)
         if not found.has_answer:
             return None
         self.last_x = found.x
         return replace(self._answer(found), bound=loose.objective)
+
+    def _fixed(self, fixed: Fixed) -> Solution:
+        """The relaxation's answer within bounds that make it whole."""
+        columns = fixed.columns
+        self.relaxed.set_bounds(columns, fixed.lower, fixed.upper)
+        found = self.relaxed.lp()
+        self.relaxed.set_bounds(columns, self.model.lower[columns], self.model.upper[columns])
+        return found
 
     def at_price(self, price: Floats) -> Answer:
         """Answer of the relaxation to a price; the bound counts what whole runs cost beyond it."""

@@ -25,8 +25,21 @@ class Fixed:
     upper: Floats
 
 
-def rounded(model: LinearModel, x: Floats, dual: Floats) -> Fixed:
-    """Bounds near ``x``, an answer of the relaxation, under which every run is whole."""
+READINESS = (0.5, 0.25, 0.05)
+"""How much of a generator the relaxation must run for it to run whole, in the order tried."""
+
+
+def is_torn(model: LinearModel, x: Floats) -> bool:
+    """Whether a generator runs in part: then it matters how it is rounded, and several ways are worth a try."""
+    torn = [x[g.columns("on")] for g in model.members("generator") if "on" in g.template.variables]
+    return any(bool((np.abs(on - np.rint(on)) > HAIR).any()) for on in torn)
+
+
+def rounded(model: LinearModel, x: Floats, dual: Floats, readiness: float | None = None) -> Fixed:
+    """Bounds near ``x``, an answer of the relaxation, under which every run is whole.
+
+    Generators run as its prices pay best, or where they run by more than ``readiness`` in it.
+    """
     cost = effective_cost(model, dual)
     parts = []
     for group in model.groups:
@@ -36,7 +49,7 @@ def rounded(model: LinearModel, x: Floats, dual: Floats) -> Fixed:
         elif name == "appliance":
             parts.append(_appliances(group, x))
         elif name == "generator" and "on" in variables:
-            parts.append(_generators(group, model, x, cost))
+            parts.append(_generators(group, x, cost, readiness))
         elif "charging" in variables:
             parts.append(_one_way(group, x, "charging", "charge", "discharge"))
         elif "inward" in variables:
@@ -81,16 +94,17 @@ def _appliances(group: Group, x: Floats) -> Bounds:
     return start.ravel(), chosen.ravel(), chosen.ravel()
 
 
-def _generators(group: Group, model: LinearModel, x: Floats, cost: Floats) -> Bounds:
-    """The best run at the relaxation's own prices, exact (C9)."""
+def _generators(group: Group, x: Floats, cost: Floats, readiness: float | None) -> Bounds:
+    """Whole schedules that keep the minimum times (C9), near the relaxation's or best at its prices."""
     on, output = group.columns("on"), group.columns("output")
     most, least, start = (group.parameters(name)[:, 0] for name in ("max_kwh", "min_kwh", "start_cost"))
-    runs = []
-    for i in range(len(on)):
-        whole = np.abs(x[on[i]] - np.rint(x[on[i]])).max(initial=0.0) < 1e-6
-        best = generator_run(cost[output[i]], least[i], most[i], start[i], group.shape)[1]
-        runs.append(np.rint(x[on[i]]) if whole else best.astype(float))
-    values = np.array(runs)
+    values = np.zeros(on.shape)
+    for i, share in enumerate(x[on]):
+        if readiness is None and (np.abs(share - np.rint(share)) > HAIR).any():
+            values[i] = generator_run(cost[output[i]], least[i], most[i], start[i], group.shape)[1]
+        else:
+            nearness = (0.5 if readiness is None else readiness) - share
+            values[i] = generator_run(nearness, 1.0, 1.0, 0.0, group.shape)[1]
     return on.ravel(), values.ravel(), values.ravel()
 
 
