@@ -7,13 +7,13 @@ fleet brings back (planner/questions.py): the same words lead to the same next q
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from planner.fleet import Fleet
-from planner.ladders import slice_ladder, within
+from planner.ladders import share_of, within, zone_ladder
 from planner.quantise import Floats
 from planner.questions import (
     MICRO,
@@ -30,6 +30,7 @@ from planner.questions import (
     Slice,
     Word,
 )
+from planner.rooms import Rooms
 from planner_models.answer import Ladder
 from planner_models.master import Blend, Column, Master, market_positions
 from planner_models.solve import Solution, SolveError
@@ -38,8 +39,8 @@ SLICE_ROUNDS = 3
 LEVEL = 0.5
 AWAY_PER_MWH = 50.0
 MARGINS_KWH = (0.05, 0.2, 1.0)
-POLISHES = 2
-"""Passes in which every group may improve on its commitment, the others standing: cost can only fall."""
+POLISHES = 4
+"""Passes in which every group may improve on its commitment, all at once; in the last it may branch."""
 HAIR_KWH = 1e-9
 ROUNDING_KWH = 0.05
 """What whole Wh of many assets may add to the flow of a feeder."""
@@ -121,7 +122,7 @@ class _Talk:
         self.names = [group.id for group in fleet.groups]
         self.rounds: list[Round] = []
         self.best_bound, self.best = -np.inf, np.zeros(len(master.market.row_lower))
-        self.positions: list[Floats] = [np.zeros(master.market.n) for _ in self.names]
+        self.positions = np.zeros((len(self.names), master.market.n))
         self.mute: dict[str, Silence] = {}
         self.made: dict[int, Commitment] = {}
         self.refrained: list[str] = []
@@ -144,7 +145,7 @@ class _Talk:
         """The group takes no further part: nothing requested, nothing offered, at nobody's cost."""
         self.mute[self.names[g]] = last
         self.made.pop(g, None)
-        self.positions[g] = np.zeros(self.master.market.n)
+        self.positions[g] = 0.0
         nothing: Floats = np.zeros(self.master.market.n)
         kept = [c for c in self.master.columns if c.group != g]
         self.master.columns[:] = [*kept, Column(g, nothing, 0.0, 0)]
@@ -178,7 +179,7 @@ class _Talk:
 
     def ask_slice(self) -> None:
         """Every group answers its share of the market's own steps."""
-        slices = {g: Slice(self.number, self._slice(g)) for g in self.speaking}
+        slices = {g: Slice(self.number, ladder) for g, ladder in self._shares(0.0, self.speaking).items()}
         self._take("slice", {}, self._hear(slices), -np.inf)
 
     def ask_price(self, multipliers: Floats) -> None:
@@ -225,43 +226,65 @@ class _Talk:
         found = self.master.level_step(self.best, level)
         return self.master.clip(blend.multipliers) if found is None else found
 
-    def _slice(self, g: int) -> Ladder:
-        """The group's share of its zone's steps, laid around its own position."""
-        zone = self.master.sites[g][0]
-        inside = [i for i, (z, _) in enumerate(self.master.sites) if z == zone]
-        share = 1 / len(inside)
-        current = market_positions(self.master, self.positions, zone)
-        return slice_ladder(self.master, zone, current, self.positions[g], share)
+    def _shares(self, margin_kwh: float, among: Collection[int]) -> dict[int, Ladder]:
+        """Each group's share of its zone's steps around its own position, in its share of the room of its feeders.
+
+        The market's cost is convex, so what their shares charge all groups for moving at once is never less than
+        what it costs the city.  A zone without a neighbour of its own has no steps to climb, and moving away from
+        the blend costs a penalty instead.
+        """
+        city, sites = self.master.market.city, self.master.sites
+        rooms = self._rooms()
+        steps = {zone: self._steps(zone) for zone in {sites[g][0] for g in among}}
+        number = {zone: sum(1 for z, _ in sites if z == zone) for zone in steps}
+        priced = {e.zone for e in city.exchanges}
+        joined = {zone for line in city.lines for zone in (line.from_zone, line.to_zone)} - priced
+        ladders = {}
+        for g in among:
+            zone, own = sites[g][0], self.positions[g]
+            ladder = share_of(steps[zone], own, 1 / number[zone])
+            if zone in joined and self.made:
+                price = self.master.zone_price(self.best, zone)
+                ladder = Ladder.target(own, price, np.full(len(price), AWAY_PER_MWH))
+            ladders[g] = within(ladder, *rooms.share(g, margin_kwh))
+        return ladders
+
+    def _steps(self, zone: str) -> Ladder:
+        return zone_ladder(self.master, zone, market_positions(self.master, self.positions, zone))
+
+    def _rooms(self) -> Rooms:
+        return Rooms.under(self.master.market.city.feeders, self.master.sites, self.positions)
 
     def commit(self, blend: Blend) -> None:
-        """One group after another commits against the market's own steps, all others standing where they are.
+        """All groups commit at once, each on its share of the market around the blend; then they polish.
 
         Whole runs and whole Wh may overstep a feeder by a little: the groups below it commit again with a margin.
-        Who still oversteps falls back on no trade.  While the proof asks for more, everybody commits once again.
+        Who still oversteps falls back on no trade.  While the proof asks for more, everybody may do better from
+        where it stands: cost can only fall.
         """
         weights = self._weights(blend)
-        tolerance = self.rules.gap / 4 * max(abs(blend.value), 1e-9) / max(1, len(self.speaking))
+        again: Collection[int] = self.speaking
         for margin_kwh in MARGINS_KWH:
-            for g in self.speaking:
-                if g not in self.made or g in self._overstepping():
-                    self._make(g, Commit(self._standing(g, margin_kwh), tolerance, weights[g]))
-            if not self._overstepping():
+            ladders = self._shares(margin_kwh, again)
+            self._make({g: Commit(ladder, np.inf, weights[g]) for g, ladder in ladders.items()})
+            again = self._overstepping() & set(self.speaking)
+            if not again:
                 break
-            tolerance = 0.0
         self._fall_back()
-        for _ in range(POLISHES):
+        for polish in range(POLISHES):
             cost = sum(self.made[g].cost_micro for g in self.speaking) / MICRO + self._dispatched().objective
             if cost - self.best_bound <= self.rules.gap * abs(cost) or self.rules.seconds_left() <= 0:
                 break
-            for g in self.speaking:
-                self._improve(g, tolerance)
+            each = self.rules.gap / 4 * abs(cost) / max(1, len(self.speaking))
+            self._polish(each if polish == POLISHES - 1 else np.inf)
 
-    def _improve(self, g: int, tolerance: float) -> None:
-        """One group commits anew from where it stands; what would overstep a feeder is taken back."""
-        before = self.made[g]
-        self._make(g, Commit(self._standing(g, MARGINS_KWH[0]), tolerance))
-        if g in self._overstepping() and self.made.get(g, before) is not before:
-            self._make(g, Revert())
+    def _polish(self, tolerance: float) -> None:
+        """Everybody commits anew from where it stands; where a feeder is overstepped, all below it take it back."""
+        earlier = dict(self.made)
+        ladders = self._shares(MARGINS_KWH[0], [g for g in self.speaking if self.names[g] not in self.refrained])
+        self._make({g: Commit(ladder, tolerance) for g, ladder in ladders.items()})
+        moved = {g for g in ladders if g in self.made and self.made[g] is not earlier[g]}
+        self._make({g: Revert() for g in self._overstepping() & moved})
 
     def _dispatched(self) -> Solution:
         """The market's side for the positions as they stand."""
@@ -270,27 +293,30 @@ class _Talk:
             raise SolveError(f"re-dispatch: {found.status.value}")
         return found
 
-    def _make(self, g: int, question: Question) -> None:
-        """Take a commitment.  What a gate refuses leaves the one before; a group without any is lost."""
-        word = self.fleet.ask({g: question})[g]
-        if isinstance(word, Commitment):
-            self.made[g] = word
-            self.positions[g] = word.position_wh / 1000
-        elif g not in self.made or not isinstance(word, Silence) or isinstance(word, Fault):
-            self.lose(g, _last(word))
+    def _make(self, questions: Mapping[int, Question]) -> None:
+        """Take commitments.  What a gate refuses leaves the one before; a group without any is lost."""
+        words = self.fleet.ask(questions)
+        for g in questions:
+            word = words[g]
+            if isinstance(word, Commitment):
+                self.made[g] = word
+                self.positions[g] = word.position_wh / 1000
+            elif g not in self.made or not isinstance(word, Silence) or isinstance(word, Fault):
+                self.lose(g, _last(word))
 
     def _fall_back(self) -> None:
         """The largest of those who still overstep trade nothing, one after another, until the network holds."""
         while broken := self._overstepping():
+            rooms = self._rooms()
             loud = [g for g in sorted(broken) if g in self.speaking and self.names[g] not in self.refrained]
-            if not loud and all(-self._room(g) < ROUNDING_KWH for g in broken):
+            if not loud and all(-rooms.least(g) < ROUNDING_KWH for g in broken):
                 break  # no trade, in whole Wh
             if not loud:
                 raise SolveError("without any trade a feeder limit is broken: allocations exceed it")
             g = max(loud, key=lambda g: (float(np.abs(self.positions[g]).max()), -g))
             self.refrained.append(self.names[g])
             self.made.pop(g, None)
-            self._make(g, Refrain())
+            self._make({g: Refrain()})
 
     def _weights(self, blend: Blend) -> list[dict[int, float]]:
         """Each group's blend of its own answers by round; positions move to the blended ones."""
@@ -298,36 +324,14 @@ class _Talk:
         for column, weight in zip(self.master.columns, blend.weights, strict=True):
             if weight > 1e-9:
                 weights[column.group][column.round] = weight
+        known = {(c.group, c.round): c.position_kwh for c in self.master.columns}
         for g, own in enumerate(weights):
-            known = {c.round: c.position_kwh for c in self.master.columns if c.group == g}
-            self.positions[g] = np.asarray(np.sum([w * known[k] for k, w in own.items()], axis=0))
+            self.positions[g] = np.sum([w * known[g, k] for k, w in own.items()], axis=0)
         return weights
 
     def _overstepping(self) -> set[int]:
         """Groups below a feeder whose limit the standing positions break."""
-        return {g for g in range(len(self.names)) if self._room(g) < -HAIR_KWH}
-
-    def _room(self, g: int) -> float:
-        """The least room that the feeders above leave the group in any interval, kWh; below 0 one is overstepped."""
-        down, up = self.master.room(self.positions, g)
-        return min(float(down.min(initial=0.0)), float(up.min(initial=0.0)))
-
-    def _standing(self, g: int, margin_kwh: float) -> Ladder:
-        """What the group's next kWh costs the city: its zone's steps, in the room that its feeders leave.
-
-        The others stand, so a feeder is a limit here and no price; a zone without a neighbour of its own has no
-        steps to climb, and moving away from the blend costs a penalty instead.
-        """
-        zone = self.master.sites[g][0]
-        current = market_positions(self.master, self.positions, zone)
-        ladder = slice_ladder(self.master, zone, current, self.positions[g], 1.0)
-        city = self.master.market.city
-        reached = any(zone in (line.from_zone, line.to_zone) for line in city.lines)
-        if reached and not any(e.zone == zone for e in city.exchanges):
-            price = self.master.zone_price(self.best, zone)
-            ladder = Ladder.target(self.positions[g], price, np.full(len(price), AWAY_PER_MWH))
-        down, up = self.master.room(self.positions, g)
-        return within(ladder, down - margin_kwh, up - margin_kwh)
+        return self._rooms().overstepping(HAIR_KWH)
 
 
 def _last(word: Word) -> Silence:

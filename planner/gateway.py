@@ -127,7 +127,10 @@ class LocalGateway:
             target = standing[i].position_wh / 1000
             if weights:
                 target = np.sum([w * self.answered[k][i].position_kwh for k, w in weights.items()], axis=0)
-            schedule = self._whole(model, ladder.around(target, moved), self.commit_gap, tolerance / len(self.models))
+            own = ladder.around(target, moved)
+            schedule = self._whole(model, own, self.commit_gap, tolerance / len(self.models))
+            if not weights and _paid(schedule, own) >= _paid(standing[i], own):
+                schedule = standing[i]
             moved += schedule.position_wh / 1000 - target
             self.schedules.append(schedule)
         return self.stand()
@@ -209,6 +212,11 @@ class LocalGateway:
         lots = np.rint(position * 1000 / self.lot_wh).astype(np.int64)
         cost = _micro(sum(a.cost for a in answers))
         return Reply(round, lots, cost, None if bound is None else _micro_below(bound))
+
+
+def _paid(schedule: Schedule, ladder: Ladder) -> float:
+    """What a schedule costs on a ladder, in currency."""
+    return schedule.cost + ladder.charge(schedule.position_wh / 1000)
 
 
 def _micro(cost: float) -> int:

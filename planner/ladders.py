@@ -12,16 +12,16 @@ _VAST_KWH = 1e9
 _FORBIDDING_PER_MWH = 1e5
 
 
-def slice_ladder(master: Master, zone: str, current: Floats, own: Floats, share: float) -> Ladder:
-    """The zone's steps around its current net position, scaled by ``share`` and moved to the group's own.
+def zone_ladder(master: Master, zone: str, current: Floats) -> Ladder:
+    """The zone's steps around its current net position, kWh per interval, for whoever moves it from there.
 
-    ``current`` and ``own`` in kWh per interval.  Steps are sorted by price interval by interval; where a step
-    ends, all cheaper sellers deliver and all dearer buyers are served.
+    Steps are sorted by price interval by interval; where a step ends, all cheaper sellers deliver and all dearer
+    buyers are served.
     """
     steps = supply_curve(master.market, zone)[: STEPS - 2]
     price = np.stack([p for p, _, _ in steps])
     quantity = np.stack([q for _, q, _ in steps])
-    sells = np.stack([np.full(len(own), s) for _, _, s in steps])
+    sells = np.stack([np.full(len(current), s) for _, _, s in steps])
     order = np.argsort(price, axis=0, kind="stable")
     price, quantity, sells = (np.take_along_axis(a, order, axis=0) for a in (price, quantity, sells))
     quantity = np.minimum(quantity, _VAST_KWH)
@@ -30,8 +30,12 @@ def slice_ladder(master: Master, zone: str, current: Floats, own: Floats, share:
     still = wanted.sum(axis=0) - np.cumsum(wanted, axis=0)
     ends = offered - still
     begins = np.vstack([-wanted.sum(axis=0)[None, :], ends[:-1]])
-    begins, ends = (_seen((edge - current) * share, share) for edge in (begins, ends))
-    return Ladder(own, price, begins, ends)
+    return Ladder(np.zeros(len(current)), price, begins - current, ends - current)
+
+
+def share_of(ladder: Ladder, own: Floats, share: float) -> Ladder:
+    """One group's share of a zone's ladder, laid around its own position."""
+    return Ladder(own, ladder.price, _seen(ladder.begins * share, share), _seen(ladder.ends * share, share))
 
 
 def within(ladder: Ladder, down: Floats, up: Floats) -> Ladder:

@@ -93,6 +93,10 @@ class Ladder:
             down = np.clip(moved, np.minimum(self.begins, 0), np.minimum(self.ends, 0)) - np.minimum(self.ends, 0)
         return np.where(np.isfinite(up), up, 0.0) + np.where(np.isfinite(down), down, 0.0)
 
+    def charge(self, position_kwh: Floats) -> float:
+        """What moving from the base to a position costs, in currency."""
+        return float((self.climb(position_kwh) * self.price).sum()) / 1000
+
     def ranges(self) -> tuple[Floats, Floats]:
         """Bounds of each step's variable: steps above the base are climbed, those below are stepped down."""
         with np.errstate(invalid="ignore"):

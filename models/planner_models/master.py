@@ -9,6 +9,7 @@ Nesterov 1995) picks the next prices near the best ones so far where the model s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import clarabel
@@ -59,19 +60,6 @@ class Master:
     def zone_price(self, multipliers: Floats, zone: str) -> Floats:
         """Clearing price of a zone, currency per MWh."""
         return -1000 * (self.market.gather(zone, ()).T @ multipliers)
-
-    def room(self, positions: list[Floats], group: int) -> tuple[Floats, Floats]:
-        """How far the group may move down and up (kWh) before a feeder above it is full, the others standing."""
-        feeders = self.sites[group][1]
-        down, up = np.full(self.market.n, np.inf), np.full(self.market.n, np.inf)
-        for feeder in self.market.city.feeders:
-            if feeder.id not in feeders:
-                continue
-            inside = sum(q for q, (_, above) in zip(positions, self.sites, strict=True) if feeder.id in above)
-            flow = inside + np.array(feeder.allocation_kwh)
-            up = np.minimum(up, np.array(feeder.import_limit_kwh) - flow)
-            down = np.minimum(down, flow + np.array(feeder.export_limit_kwh))
-        return down, up
 
     def blend(self) -> Blend:
         """Solve the restricted master LP."""
@@ -145,7 +133,7 @@ class Master:
         return _LevelProblem(self).ends(self.market.balance_rows.ravel(), level)
 
     def dispatch(
-        self, positions: list[Floats], time_limit_s: float, gap: float, feeder_slack_kwh: float = 0.0
+        self, positions: Sequence[Floats] | Floats, time_limit_s: float, gap: float, feeder_slack_kwh: float = 0.0
     ) -> Solution:
         """Orders, exchange and lines for given group positions (kWh): the market's own MILP.
 
@@ -300,7 +288,7 @@ def supply_curve(market: MarketModel, zone: str) -> list[tuple[Floats, Floats, b
     return steps
 
 
-def market_positions(master: Master, positions: list[Floats], zone: str) -> Floats:
+def market_positions(master: Master, positions: Sequence[Floats] | Floats, zone: str) -> Floats:
     """Sum of the positions of the groups of one zone, kWh."""
     inside = [q for q, (z, _) in zip(positions, master.sites, strict=True) if z == zone]
     return np.sum(inside, axis=0) if inside else np.zeros(master.market.n)
