@@ -6,7 +6,7 @@ the end.  A cohort's gateway sums its buildings' answers before anything is said
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,9 +33,6 @@ from planner.schedule import Schedule, read_schedules
 from planner_models.answer import Answer, AnsweringBuilding, Ladder
 from planner_models.solve import Options
 from planner_models.words import Building, Fees, IntervalGrid
-
-ALONE_GAP = 5e-3
-"""Relative gap of the answer without trade: it is a yardstick and a refuge, not the plan."""
 
 
 @dataclass
@@ -84,8 +81,7 @@ class LocalGateway:
 
     def alone(self, round: int, binds: bool = False) -> Reply:
         """No trade: always possible, computed first; under strict locality what it serves and trades stands."""
-        closed = Ladder.closed(len(self.grid))
-        self.without_trade = [self._whole(m, closed, ALONE_GAP) for m in self.models]
+        self.without_trade = [self._soundly(m, AnsweringBuilding.alone) for m in self.models]
         self.alone_x = [m.last_x for m in self.models]
         self.schedules = self.without_trade
         cost = sum(s.cost for s in self.without_trade)
@@ -196,14 +192,17 @@ class LocalGateway:
         return sum(m.seconds for m in self.models)
 
     def _whole(self, model: AnsweringBuilding, ladder: Ladder, gap: float, tolerance: float = 0.0) -> Schedule:
-        schedule = self._solve(model, ladder, gap, tolerance)
+        return self._soundly(model, lambda m: m.whole(ladder, gap, self.commit_time_s, tolerance))
+
+    def _soundly(self, model: AnsweringBuilding, ask: Callable[[AnsweringBuilding], Answer]) -> Schedule:
+        """The schedule of an answer; where it burns energy both ways at once, of one that may not."""
+        schedule = self._read(model, ask(model))
         if schedule.overlaps and not model.exclusive:
             model.make_exclusive()
-            schedule = self._solve(model, ladder, gap, tolerance)
+            schedule = self._read(model, ask(model))
         return schedule
 
-    def _solve(self, model: AnsweringBuilding, ladder: Ladder, gap: float, tolerance: float) -> Schedule:
-        answer = model.whole(ladder, gap, self.commit_time_s, tolerance)
+    def _read(self, model: AnsweringBuilding, answer: Answer) -> Schedule:
         return read_schedules(model.model, answer.x, [model.building], self.grid, self.fees)[0]
 
     def _reply(self, round: int, answers: list[Answer], bound: float | None) -> Reply:

@@ -16,7 +16,7 @@ from planner_models.building import Stamped, stamp_buildings
 from planner_models.closed import whole_surplus
 from planner_models.explain import Infeasible, InfeasibleError, conflicting_rules
 from planner_models.idle import idle_point
-from planner_models.lean import left_out
+from planner_models.lean import left_out, plugs
 from planner_models.linear import Assembler, LinearModel
 from planner_models.locality import freeze
 from planner_models.rounding import READINESS, Fixed, is_torn, rounded
@@ -26,6 +26,8 @@ from planner_models.words import Building, Fees, IntervalGrid
 
 STEPS = 8
 UNLIMITED = np.inf
+ALONE_GAP = 5e-3
+"""Relative gap of an answer without trade that had to be branched."""
 
 
 def write_ladder(b: Any, n: int, steps: int) -> None:
@@ -149,7 +151,6 @@ class AnsweringBuilding:
         self.relaxed = Solver(self.model, self.options, left_out(self.model))
         self._whole: Solver | None = None
         self.exclusive = exclusive
-        self._faced: dict[str, Floats] = {}
         self.idle = idle_point(self.model, self.building, self.grid)
         self.last_x = np.empty(0)
 
@@ -169,27 +170,41 @@ class AnsweringBuilding:
         self.last_x = found.x
         return found
 
-    def dive(self, ladder: Ladder) -> Answer | None:
+    def alone(self) -> Answer:
+        """Answer to no trade in whole runs: a yardstick and a refuge, rounded and not branched where that is enough.
+
+        Loads go unserved here that are served at any ordinary price, so the relaxation has a solver of its own.
+        """
+        closed = Ladder.closed(len(self.grid))
+        found = self.dive(closed, Solver(self.model, self.options, left_out(self.model, asleep=False)))
+        return self.mip(closed, ALONE_GAP, self.options.time_limit_s) if found is None else found
+
+    def dive(self, ladder: Ladder, solver: Solver | None = None) -> Answer | None:
         """Answer in whole runs near the relaxation's: rounded, fixed, solved again; None where that has no answer.
 
         ``bound`` is the relaxation's value: it is how far the rounding may be from the best.
         """
-        self._face(self.relaxed, ladder)
-        loose = self._must(self.relaxed.lp())
+        relaxed = self.relaxed if solver is None else solver
+        self._face(relaxed, ladder)
+        loose = self._must(relaxed.lp())
         ways = (None, *READINESS) if is_torn(self.model, loose.x) else (None,)
-        tried = [self._fixed(rounded(self.model, loose.x, loose.row_dual, way)) for way in ways]
+        tried = [self._fixed(relaxed, rounded(self.model, loose.x, loose.row_dual, way)) for way in ways]
         found = min(tried, key=lambda solution: solution.objective)
+        if relaxed is not self.relaxed:
+            self.spent += relaxed.seconds
         if not found.has_answer:
             return None
+        plugged, charge = plugs(self.model)
+        found.x[plugged] = found.x[charge] > 0
         self.last_x = found.x
         return replace(self._answer(found), bound=loose.objective)
 
-    def _fixed(self, fixed: Fixed) -> Solution:
+    def _fixed(self, relaxed: Solver, fixed: Fixed) -> Solution:
         """The relaxation's answer within bounds that make it whole."""
         columns = fixed.columns
-        self.relaxed.set_bounds(columns, fixed.lower, fixed.upper)
-        found = self.relaxed.lp()
-        self.relaxed.set_bounds(columns, self.model.lower[columns], self.model.upper[columns])
+        relaxed.set_bounds(columns, fixed.lower, fixed.upper)
+        found = relaxed.lp()
+        relaxed.set_bounds(columns, self.model.lower[columns], self.model.upper[columns])
         return found
 
     def at_price(self, price: Floats) -> Answer:
@@ -255,10 +270,10 @@ class AnsweringBuilding:
         lower[:used], upper[:used] = ladder.ranges()
         solver.set_cost(self.steps.ravel(), cost.ravel())
         self._shape = np.stack([*lower, *upper, ladder.base])
-        if not np.array_equal(self._shape, self._faced.get(id(solver), np.empty(0))):
+        if not np.array_equal(self._shape, solver.faced):
             solver.set_bounds(self.base, ladder.base, ladder.base)
             solver.set_bounds(self.steps.ravel(), lower.ravel(), upper.ravel())
-            self._faced[id(solver)] = self._shape
+            solver.faced = self._shape
 
     def _answer(self, found: Solution) -> Answer:
         position = self.stamped.position.of(found.x)

@@ -28,15 +28,15 @@ ASLEEP_ROWS = {"C5_shared", "C12_one_way"}
 IMPLIED_ROWS = {"C6_at_most", "C6_at_least"}
 
 
-def left_out(model: LinearModel) -> Left:
-    """What ``Solver`` may leave out of the relaxation of a building's model."""
+def left_out(model: LinearModel, asleep: bool = True) -> Left:
+    """What ``Solver`` may leave out of the relaxation of a building's model; only what is implied if not ``asleep``."""
     columns, rows = _none(model.cost), _none(model.row_lower)
     implied_columns, implied_rows = _none(model.cost), _none(model.row_lower)
     for group in model.groups:
         for variable in group.template.variables:
-            if (group.template.family.name, variable) in ASLEEP:
+            if asleep and (group.template.family.name, variable) in ASLEEP:
                 columns[group.columns(variable)] = True
-        rows[_rows_named(group, ASLEEP_ROWS)] = True
+        rows[_rows_named(group, ASLEEP_ROWS)] = asleep
         implied_rows[_rows_named(group, IMPLIED_ROWS)] = True
     plugged, charge = plugs(model)
     implied_columns[plugged] = True

@@ -25,6 +25,7 @@ Status = StrEnum("Status", ["OPTIMAL", "INCUMBENT", "NO_ANSWER", "INFEASIBLE", "
 CROSSED = 1e-9
 MATTERS = 1e-7
 """HiGHS's own tolerances, of reduced costs and of rows: what sleeps may not be looser."""
+COUNTED = 1e-6
 DUAL, PRIMAL = 1, 4
 """HiGHS's simplex strategies: after a change of costs alone the last basis stays primal feasible."""
 
@@ -95,6 +96,8 @@ class Solver:
         self.cost = model.cost.copy()
         self.seconds = 0.0
         self._relaxed = True
+        self.faced = np.empty(0)
+        """Room for the owner's note of the bounds it last put before the solver."""
         self._only_costs = False
         self._warm = False
         self._sleepers = None if left is None else _Sleepers(model, left, movable)
@@ -247,7 +250,20 @@ class Solver:
             guess = highspy.HighsSolution()
             guess.col_value = list(start[self.kept])
             self.highs.setSolution(guess)
-        return self._twice(self.options.gap if gap is None else gap, time_limit_s)
+        wanted = self.options.gap if gap is None else gap
+        found = self._twice(wanted, time_limit_s)
+        if start is not None and found.has_answer and self._misread(found):
+            self.highs.clearSolver()
+            found = self._twice(wanted, time_limit_s)
+        return found
+
+    def _misread(self, found: Solution) -> bool:
+        """Whether HiGHS counted a start at another cost than its own.
+
+        HiGHS 1.16 may carry a start wrongly into the presolved model and then prune by a cost that nothing has.
+        """
+        cost = float(self.cost @ found.x)
+        return abs(cost - found.objective) > COUNTED * max(1.0, abs(cost))
 
     def _twice(self, gap: float, time_limit_s: float | None) -> Solution:
         """Solve; a refusal from a warm start is only believed when it is repeated from a cold one."""

@@ -119,15 +119,6 @@ def test_the_level_step_stays_where_the_model_promises_enough() -> None:
     assert master.level_step(centre, best.value + 0.1) is None
 
 
-def test_room_below_a_feeder_counts_allocations_and_the_others() -> None:
-    feeder = Feeder("f", "z", (5.0,), (3.0,), (1.0,))
-    market = build_marketplace(city((), 1, feeders=(feeder,)))
-    master = Master(market, [("z", ("f",)), ("z", ("f",)), ("z", ())], EXACT)
-    down, up = master.room([np.array([1.0]), np.array([0.5]), np.array([9.0])], 0)
-    assert (down.tolist(), up.tolist()) == ([5.5], [2.5])
-    assert np.isinf(master.room([np.zeros(1)] * 3, 2)).all()
-
-
 def test_positions_reach_their_zone_and_every_feeder_above() -> None:
     feeders = (Feeder("f", "a", (5.0,), (5.0,), (0.0,)), Feeder("g", "a", (5.0,), (5.0,), (0.0,)))
     tie = Line("t", "a", "b", (9.0,), (9.0,))
