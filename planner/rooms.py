@@ -44,8 +44,9 @@ class Rooms:
 
     def overstepping(self, by: float) -> set[int]:
         """Groups below a feeder whose limit is broken by more than ``by``."""
-        broken = (np.minimum(self.down, self.up) < -by).any(axis=1)
-        return {g for g, own in enumerate(self.above) if broken[list(own)].any()}
+        least = np.minimum(self.down, self.up).min(axis=1, initial=0.0)
+        broken = set(np.flatnonzero(least < -by).tolist())
+        return {g for g, own in enumerate(self.above) if broken.intersection(own)}
 
     def share(self, group: int, margin: float) -> tuple[Floats, Floats]:
         """How far one group may move down and up if all below its feeders move at once, less ``margin`` of theirs."""

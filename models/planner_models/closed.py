@@ -2,7 +2,7 @@
 
 The duals of a building's relaxation price every column of an asset by what couples it to the rest: position, fees,
 losses, connection.  At that price an asset decides alone, and deciding in whole runs costs what is computed here, in
-place of a MILP.  A relaxation's value plus what whole runs cost more than their relaxations is a Lagrangian bound, hence
+place of a MILP.  A relaxation's value plus what whole runs cost beyond it is a Lagrangian bound, hence
 proven, and never below the relaxation's own (Geoffrion, Mathematical Programming Study 2, 1974).
 """
 

@@ -69,7 +69,7 @@ class SolveError(RuntimeError):
 class Left:
     """What of a model is left out of HiGHS, as masks over its columns and rows.
 
-    *Asleep* columns stand at 0, their lower bound, and asleep rows are not written, until a relaxation's own answer says
+    *Asleep* columns stand at 0, their lower bound, and asleep rows are not written, until an answer of the relaxation says
     that they matter (a negative reduced cost, a broken row): then they wake and it is solved again, so that the answer
     is that of the whole model.  *Implied* ones never matter to the relaxation; ``restore`` gives their values.
     """
@@ -169,9 +169,7 @@ class Solver:
         """Change bounds of some columns; columns that the data fixed keep their value."""
         self._only_costs = False
         position, mine = self._positions(columns)
-        self.highs.changeColsBounds(
-            int(mine.sum()), position[mine], _infinite(lower[mine]), _infinite(upper[mine])
-        )
+        self.highs.changeColsBounds(int(mine.sum()), position[mine], _infinite(lower[mine]), _infinite(upper[mine]))
 
     def set_rows(self, rows: Ints, lower: Floats, upper: Floats) -> None:
         """Change bounds of some rows."""
