@@ -69,7 +69,7 @@ class SolveError(RuntimeError):
 class Left:
     """What of a model is left out of HiGHS, as masks over its columns and rows.
 
-    *Asleep* columns stand at 0, their lower bound, and asleep rows are not written, until an answer of the relaxation says
+    *Asleep* columns stand at 0, their lower bound, and asleep rows are not written, until the relaxation itself says
     that they matter (a negative reduced cost, a broken row): then they wake and it is solved again, so that the answer
     is that of the whole model.  *Implied* ones never matter to the relaxation; ``restore`` gives their values.
     """
