@@ -91,7 +91,7 @@ BAD_ORDERS = [
     Bad(
         "start off the grid",
         step("1,,step", ",2026-06-10T00:30:00+02:00,step"),
-        "2: start is not the start of an interval (2026-06-09 22:30:00+00:00); intervals have 60 minutes",
+        "2: start is not the start of an interval (2026-06-10T00:30:00+02:00); intervals have 60 minutes",
     ),
     Bad(
         "start without offset",
@@ -215,7 +215,7 @@ def test_every_row_of_a_complex_order_that_buys_is_named(tmp_path: Path) -> None
 def test_a_block_that_reaches_into_the_next_day_is_not_cut(tmp_path: Path) -> None:
     swaps = [(5, "1,,block", ",2026-06-10T23:00:00+02:00,block"), (6, "2,,block", ",2026-06-11T00:00:00+02:00,block")]
     assert errors(write(tmp_path / "book", broken(swaps))) == [
-        "orders.csv:6: the order reaches outside the delivery day (2026-06-10 22:00:00+00:00); "
+        "orders.csv:6: the order reaches outside the delivery day (2026-06-11T00:00:00+02:00); "
         "an order has one day; give each day's its own order_id"
     ]
 
