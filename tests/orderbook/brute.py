@@ -461,14 +461,29 @@ class Brute:
         first = next(answer for answer in self.answers if self.admits(answer))
         return self.best_volume([answer for answer in self._level(first.welfare) if self.admits(answer)])
 
-    def priced(self, answer: Answer, rule: str) -> Prices | None:
-        """Prices of a decision under a rule."""
+    def priced(self, answer: Answer, rule: str, free_lines: bool = False) -> Prices | None:
+        """Prices of a decision under a rule; ``free_lines``: a lossy line must not want to run the other way either."""
         if rule == "convex_hull":
             return self.prices(optimal_multipliers(self.hull, self.hull_optimum.value))
-        face = self.supporting(answer)
+        face = self.supporting(answer, free_lines)
+        if best(face) is None:
+            return None
         if rule == "no_pab":
             return self.prices(self.without_loss(answer, face))
         return self.prices(self.least_make_whole(answer, face)[0])
+
+    def least_flow(self, answer: Answer) -> float:
+        """The least sum of squared flows (kWh) at the answer's decision, welfare and volume."""
+        spans = [self.column[way, span] for span in self.book.spans for way in ("forward", "reverse")]
+        program = self.fixed(answer.on)
+        level = answer.welfare / self.unit + self.fixed_costs(answer.on)
+        held = program.with_rows(
+            np.vstack([program.cost, self.weights / self.scale]),
+            np.array([level - 1e-7, answer.volume_kwh / self.scale - 1e-7]),
+            np.array([INF, INF]),
+        )
+        columns = np.array(spans)
+        return float((projection(held, columns, np.zeros(len(columns))) ** 2).sum()) * self.scale**2
 
     def lost_opportunity(self) -> float:
         """Total lost-opportunity cost under ``convex_hull``, in currency."""
