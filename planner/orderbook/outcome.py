@@ -134,7 +134,8 @@ def reasons(found: Outcome, rule: Rule, tied: frozenset[int]) -> npt.NDArray[np.
     """One reason per row."""
     rows = found.energy.rows
     full, some = rows.accepted >= rows.quantity, rows.accepted > 0
-    left_out = "paradoxically_rejected" if rule is Rule.NO_PAB else "rejected_in_the_money"
+    fixed = rule in (Rule.NO_PAB, Rule.FIXED_INTEGERS)
+    left_out = "paradoxically_rejected" if fixed else "rejected_in_the_money"
     reason = np.where(full, "accepted", np.where(some, "partly_accepted", "out_of_the_money")).astype(object)
     step = rows.lump < 0
     losing = step & some & (found.margin < 0) & (-found.surplus > NOISE_NANO)

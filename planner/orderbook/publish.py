@@ -26,11 +26,15 @@ class Published:
 
 
 def publish(found: PlacePrices, traded: npt.NDArray[np.bool_], tick: float, floor: float, cap: float) -> Published:
-    """Open ends take the other end; a price is indicative where an end is open or nothing was traded."""
+    """Open ends take the other end; a price is indicative where an end is open or nothing was traded.
+
+    The point keeps to the ends that are set: where the rest of the face pulled it away from its own end
+    (a line from a cheaper zone), clipping it to the replaced range would leave the face.
+    """
     low_set, high_set = found.low > -np.inf, found.high < np.inf
     low = np.where(low_set, found.low, np.where(high_set, found.high, np.nan))
     high = np.where(high_set, found.high, low)
-    price, off_tick = on_tick(found.point, low, high, tick, floor, cap)
+    price, off_tick = on_tick(found.point, found.low, found.high, tick, floor, cap)
     nowhere = ~low_set & ~high_set
     price = np.where(nowhere, np.nan, price)
     indicative = ~low_set | ~high_set | ~traded
