@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 import highspy
 import numpy as np
@@ -103,6 +105,7 @@ class Solver:
         self._sleepers = None if left is None else _Sleepers(model, left, movable)
         written = movable if left is None else movable & ~left.columns & ~left.implied_columns
         self._number(np.flatnonzero(written), self._rows_written(movable, left))
+        _greet()
         self.highs = highspy.Highs()
         self._set("output_flag", self.options.log)
         self._set("random_seed", self.options.seed)
@@ -369,6 +372,21 @@ class _Sleepers:
         self.columns, self.entering = self.columns[~columns], self.entering[~columns]
         self.rows, self.across = self.rows[~rows], self.across[~rows]
         return woken
+
+
+@lru_cache(maxsize=1)
+def _greet() -> None:
+    """HiGHS prints its name when a process makes its first solver, before any option can silence it."""
+    with suppress(OSError):
+        before = os.dup(1)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        try:
+            highspy.Highs()
+        finally:
+            os.dup2(before, 1)
+            os.close(before)
+            os.close(nowhere)
 
 
 def _infinite(values: npt.ArrayLike) -> Floats:

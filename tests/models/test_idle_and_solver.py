@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,3 +122,17 @@ def test_a_solver_keeps_to_the_columns_that_the_data_fix() -> None:
     found = Solver(model, EXACT).lp()
     assert found.status is Status.OPTIMAL
     assert model.residual(found.x) < 1e-9
+
+
+def test_the_first_solver_of_a_process_says_nothing() -> None:
+    """HiGHS greets whoever makes its first solver; a command's words are the command's own."""
+    code = (
+        "import numpy as np; from scipy import sparse; from planner_models.linear import LinearModel;"
+        "from planner_models.solve import Solver; one = np.ones(1);"
+        "Solver(LinearModel(sparse.csc_matrix([[1.0]]), one, one, one, 0 * one, one, one > 2, (), np.zeros(1)))"
+    )
+    where = os.pathsep.join(str(Path(__file__).parents[2] / part) for part in (".", "models"))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": where}
+    )
+    assert (done.stdout, done.stderr) == ("", "")
