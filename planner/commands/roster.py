@@ -64,7 +64,9 @@ def invite(
     role: Annotated[
         str,
         typer.Option(
-            metavar="R", help="marketplace, gateway, detector, fire-service, water-service, bridge.", show_default=False
+            metavar="R",
+            help="marketplace, gateway, fire-detector, water-detector, fire-service, water-service, bridge.",
+            show_default=False,
         ),
     ],
     zone: Annotated[

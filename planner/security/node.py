@@ -58,7 +58,8 @@ class Node:
         """
 
         def act(opened: Opened, db: sqlite3.Connection) -> Result:
-            self.log.append(Record(Kind.RECEIVED, at, opened.message_hash))
+            doubt = opened.doubts[0] if opened.doubts else ""
+            self.log.append(Record(Kind.RECEIVED, at, opened.message_hash, doubt))
             return effect(opened, db)
 
         reader = Reader(self.identity, self.roster, types, round_id)

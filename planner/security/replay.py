@@ -83,11 +83,12 @@ class ReplayStore:
         row = (sender, stream, round_id, max(sequence, self.last_sequence(sender, stream, round_id)))
         self.connection.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)", row)
 
-    def next_sequence(self, stream: str, round_id: str, at: int) -> int:
-        """A number for a message of this node's own that it never gave before, counted from 0."""
-        statement = """INSERT INTO sent VALUES (?, ?, 0, ?)
-            ON CONFLICT DO UPDATE SET sequence = sequence + 1, at = excluded.at RETURNING sequence"""
-        (row,) = self.connection.execute(statement, (stream, round_id, at)).fetchall()
+    def next_sequence(self, stream: str, round_id: str, at: int, base: int = 0) -> int:
+        """A number for a message of this node's own that it never gave before, at least ``base``."""
+        statement = """INSERT INTO sent VALUES (?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET sequence = max(sequence + 1, excluded.sequence), at = excluded.at
+            RETURNING sequence"""
+        (row,) = self.connection.execute(statement, (stream, round_id, base, at)).fetchall()
         return int(row[0])
 
     def sent_since(self, at: int) -> list[tuple[str, str, int]]:

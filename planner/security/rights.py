@@ -67,6 +67,8 @@ def may(
 
 
 ALERTS = ("alert.fire", "alert.water")
+DETECTORS = {"fire-detector": "alert.fire", "water-detector": "alert.water"}
+"""Roles that exist to be heard: one that keeps silent is missed."""
 _WATCHED = {"fire-service": ("alert.fire",), "water-service": ("alert.water",), "gateway": ALERTS, "bridge": ALERTS}
 
 
@@ -79,10 +81,10 @@ def standard() -> tuple[Rule, ...]:
     send, read = Action.SEND, Action.READ
     rules = [Rule("gateway", send, kind, OWN) for kind in ("answer", "commit", *ALERTS, "setpoint")]
     rules += [Rule("marketplace", read, kind, ANY) for kind in ("answer", "commit")]
-    rules += [Rule("detector", send, kind, OWN) for kind in ALERTS]
+    rules += [Rule(role, send, kind, OWN) for role, kind in DETECTORS.items()]
     rules += [Rule(role, read, kind, OWN) for role, kinds in _WATCHED.items() for kind in kinds]
     rules += [Rule(role, send, "ack", OWN) for role in _WATCHED]
-    rules += [Rule(role, read, "ack", OWN) for role in ("gateway", "detector")]
+    rules += [Rule(role, read, "ack", OWN) for role in ("gateway", *DETECTORS)]
     rules += [Rule("bridge", read, "setpoint", OWN)]
     rules += _of_the_rounds()
     return tuple(sorted(rules))

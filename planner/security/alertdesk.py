@@ -1,0 +1,155 @@
+"""A node's alerts: sending with numbers that never repeat, hearing with a memory that survives a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from planner.security.acks import Answers, say
+from planner.security.alerts import (
+    Answer,
+    Notice,
+    Source,
+    State,
+    Word,
+    alert_types,
+    heard,
+    missed,
+)
+from planner.security.node import Node
+from planner.security.opening import Opened
+from planner.security.refusal import Reason, require
+from planner.security.rights import ALERTS, DETECTORS, Action
+
+TYPES = alert_types()
+_SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS alert_source (
+        sender TEXT, type TEXT, zone TEXT, drill INTEGER, heard_at INTEGER, state TEXT, event INTEGER, silent INTEGER,
+        window_from INTEGER, in_window INTEGER, PRIMARY KEY (sender, type, zone, drill)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS alert_own (
+        type TEXT, zone TEXT, drill INTEGER, state TEXT, event INTEGER, trip INTEGER,
+        PRIMARY KEY (type, zone, drill)) WITHOUT ROWID""",
+)
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """Somebody answered one of this node's alerts."""
+
+    sender: str
+    zone: str
+    drill: bool
+    message: str
+    answer: Answer
+    at: int
+
+
+class AlertDesk:
+    """Alerts of one node at epoch seconds given by the caller.  Methods raise Refused."""
+
+    def __init__(self, node: Node) -> None:
+        self.node, self._db, self.answers = node, node.store.connection, Answers(node)
+        for statement in _SCHEMA:
+            self._db.execute(statement)
+
+    def raise_alert(self, kind: str, zone: str, at: int, trip: bool = False, drill: bool = False) -> bytes:
+        """The envelope of a new event to every subscriber of that zone."""
+        last = self._own(kind, zone, drill)
+        return self._say(kind, zone, Word(State.RAISED, max(at, last.event + 1), trip), drill, at)
+
+    def clear(self, kind: str, zone: str, at: int, drill: bool = False) -> bytes:
+        """The envelope that ends the event that is open; Refused if there is none."""
+        last = self._own(kind, zone, drill)
+        require(last.state is State.RAISED, Reason.SCHEMA)
+        return self._say(kind, zone, Word(State.CLEARED, last.event, last.trip), drill, at)
+
+    def heartbeat(self, kind: str, zone: str, at: int) -> bytes:
+        """The envelope that says the state again: a word that was lost is made good within a minute."""
+        last = self._own(kind, zone, drill=False)
+        return self._say(kind, zone, last, False, at)
+
+    def own_streams(self, at: int) -> Iterator[tuple[str, str]]:
+        """(type, zone) of everything this node may raise and somebody subscribes to."""
+        for kind, zone in self._mine(Action.SEND, at):
+            if self._readers(kind, zone, at):
+                yield kind, zone
+
+    def hear(self, data: bytes, at: int) -> tuple[Opened, tuple[Notice | Acknowledged, ...]]:
+        """Open one envelope; the notices it gives rise to, written down in the same transaction."""
+        return self.node.receive(data, TYPES, at, lambda opened, _: self._act(opened, at))
+
+    def watch(self, at: int) -> tuple[Notice, ...]:
+        """Who has not been heard for three periods; detectors of the roster are missed without ever being heard."""
+        for kind, zone in self._mine(Action.READ, at):
+            for sender in self.node.roster.senders(kind, zone, at):
+                if sender.role in DETECTORS and self._source(sender.name, kind, zone, False) is None:
+                    self._keep(Source(sender.name, kind, zone, False, at))
+        notices: list[Notice] = []
+        for source in self.sources():
+            now, told = missed(source, at)
+            if told:
+                self._keep(now)
+                notices.extend(told)
+        return tuple(notices)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Everybody who was heard, or should have been, as last known."""
+        rows = self._db.execute("SELECT * FROM alert_source ORDER BY zone, type, sender, drill").fetchall()
+        return tuple(_source(row) for row in rows)
+
+    def _act(self, opened: Opened, at: int) -> tuple[Notice | Acknowledged, ...]:
+        header = opened.header
+        if header.type == "ack":
+            answer = Answer(opened.body["state"])
+            said = (header.sender, header.stream, header.drill, opened.body["message"], answer, at)
+            return (Acknowledged(*said),)
+        fresh = Source(header.sender, header.type, header.stream, header.drill, at)
+        source = self._source(header.sender, header.type, header.stream, header.drill) or fresh
+        now, notices = heard(source, Word.of(opened.body), opened, at)
+        self._keep(now)
+        if notices:
+            self.answers.remember(opened.message_hash, header)
+        return notices
+
+    def _say(self, kind: str, zone: str, word: Word, drill: bool, at: int) -> bytes:
+        readers = self._readers(kind, zone, at)
+        require(len(readers) > 0, Reason.RECIPIENT)
+        row = (kind, zone, int(drill), word.state.value, word.event, int(word.trip))
+        self._db.execute("INSERT OR REPLACE INTO alert_own VALUES (?, ?, ?, ?, ?, ?)", row)
+        return say(self.node, TYPES[kind], zone, readers, word.body, at, drill)
+
+    def _readers(self, kind: str, zone: str, at: int) -> list[str]:
+        found = self.node.roster.readers(kind, zone, at)
+        return [entity.name for entity in found if entity.name != self.node.identity.name]
+
+    def _mine(self, action: Action, at: int) -> Iterator[tuple[str, str]]:
+        me = self.node.roster.entity(self.node.identity.name)
+        zones = sorted(me.zones) if me is not None else []
+        for zone in zones:
+            for kind in ALERTS:
+                if me is not None and self.node.roster.allows(me, action, kind, zone, at):
+                    yield kind, zone
+
+    def _own(self, kind: str, zone: str, drill: bool) -> Word:
+        row = self._db.execute(
+            "SELECT state, event, trip FROM alert_own WHERE type = ? AND zone = ? AND drill = ?",
+            (kind, zone, int(drill)),
+        ).fetchone()
+        return Word(State.QUIET, 0) if row is None else Word(State(row[0]), row[1], bool(row[2]))
+
+    def _source(self, sender: str, kind: str, zone: str, drill: bool) -> Source | None:
+        row = self._db.execute(
+            "SELECT * FROM alert_source WHERE sender = ? AND type = ? AND zone = ? AND drill = ?",
+            (sender, kind, zone, int(drill)),
+        ).fetchone()
+        return None if row is None else _source(row)
+
+    def _keep(self, s: Source) -> None:
+        row = (s.sender, s.type, s.zone, int(s.drill), s.heard_at, s.state.value, s.event, int(s.silent))
+        values = (*row, s.window_from, s.in_window)
+        self._db.execute("INSERT OR REPLACE INTO alert_source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def _source(row: tuple) -> Source:
+    sender, kind, zone, drill, heard_at, state, event, silent, window_from, in_window = row
+    return Source(sender, kind, zone, bool(drill), heard_at, State(state), event, bool(silent), window_from, in_window)
