@@ -113,15 +113,18 @@ def _proven(fleet: Fleet, agreed: Agreement, lost: dict[int, Silence], round: in
     """v_b of every building at its published node price; each stays in its building's folder.
 
     Where gateways keep their own papers only the sum is known, if enough of them speak for it to be said; where their
-    papers are here, a group without all of them is lost as well.
+    papers are here, a group without all of them, or whose schedules are not what it committed to, is lost as well.
     """
     kept = fleet.kept()
     if kept is None:
         summed = fleet.summed_bound(round)
         return Proven({}, -np.inf if summed is None else summed / MICRO)
-    for g in agreed.commitments:
-        if any(name not in kept for name in fleet.groups[g].buildings):
+    for g, made in agreed.commitments.items():
+        own = [kept[name] for name in fleet.groups[g].buildings if name in kept]
+        if len(own) < len(fleet.groups[g].buildings):
             lost.setdefault(g, Fault("has lost its schedules"))
+        elif (np.sum([k.schedule.position_wh for k in own], axis=0) != made.position_wh).any():
+            lost.setdefault(g, Fault("does not keep its word"))
     there = [g for g in agreed.commitments if g not in lost]
     proven = {name: kept[name].proven for g in there for name in fleet.groups[g].buildings}
     return Proven(proven, sum(proven.values()))
