@@ -10,6 +10,7 @@ import datetime as dt
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from planner.certifying import certify
 from planner.closing import close
 from planner.contracts import contract_prices
 from planner.desk import Clock, Desk
+from planner.fleets import fleet_of
 from planner.groups import GroupKind, release_groups
 from planner.ledger import Run, add_file, read_run, refuse_taken, write_run
 from planner.preparation import prepare
@@ -42,6 +44,7 @@ def clear(
     gap: float | None = None,
     time_limit: float | None = None,
     price_of_locality: bool = False,
+    fleet: str = "local",
     force: bool = False,
     tell: Tell = lambda words: None,
 ) -> Run:
@@ -49,9 +52,10 @@ def clear(
 
     ``out`` is the run folder (a temporary one if left out).  ``date``, ``mode``, ``gap`` (relative) and
     ``time_limit`` (seconds) win over the case's settings.  ``price_of_locality`` clears a second time without walls
-    and fees and reports what asking the neighbour first cost.  Raises InvalidInput with every problem at once.
+    and fees and reports what asking the neighbour first cost.  ``fleet`` says where gateways run: local, or
+    processes:N.  Raises InvalidInput with every problem at once.
     """
-    began = time.perf_counter()
+    began, where = time.perf_counter(), fleet_of(fleet)
     case = _asked(case, date, mode, gap, time_limit)
     _refuse([*validate(case), *_rule_is_there(case), *(_may_be_compared(case) if price_of_locality else ())])
     if out is not None:
@@ -65,8 +69,9 @@ def clear(
     groups = release_groups(city, policy)
     clock = Clock(began, case.settings.solver.time_limit_s)
     tell(f"clearing {len(city.buildings)} buildings, {len(city.grid)} intervals")
-    desk = Desk(case, city, policy, groups, clock)
-    answered = desk.answer()
+    desk = Desk(case, city, policy, groups, clock, where)
+    with closing(desk):
+        answered = desk.answer()
     dark = desk.dark_schedules(answered.mute)
     groups = tuple(replace(g, kind=GroupKind.DARK) if g.id in answered.mute else g for g in groups)
     tariff = case.settings.default_tariff

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from planner.case import Case
 from planner.cleared import Cleared
 from planner.closing import close, market_cost
 from planner.decentralised import clear_in_rounds
-from planner.fleet import Fleet, Frank, InProcess
+from planner.fleet import Carrier, Fleet, Frank, InProcess
+from planner.fleets import LOCAL, Where
 from planner.gateway import LocalGateway
 from planner.groups import Group, GroupKind, enrolments
 from planner.hearing import Exchange, Hearing, Uttered
@@ -22,6 +24,7 @@ from planner.monolith import clear_in_one
 from planner.schedule import Schedule
 from planner.security.gate import Gate
 from planner.security.policy import STAMP, Policy
+from planner.spread import Elsewhere, Fetched, Recipe, Spread
 from planner.voice import Mouth, SpeakingGateway
 from planner.wary import Wary
 from planner_models.answer import Ladder
@@ -50,7 +53,10 @@ class Clock:
 class Desk:
     """Models and gateways of one clear."""
 
-    def __init__(self, case: Case, city: City, policy: Policy, groups: Sequence[Group], clock: Clock) -> None:
+    def __init__(
+        self, case: Case, city: City, policy: Policy, groups: Sequence[Group], clock: Clock, where: Where = LOCAL
+    ) -> None:
+        self.where = where
         self.case, self.city, self.policy, self.clock = case, city, policy, clock
         self.options = Options(
             gap=case.settings.solver.gap_relative,
@@ -67,8 +73,9 @@ class Desk:
         houses = {b.id: b for b in city.buildings}
         fast = replace(self.options, gap=self.options.gap / 4)
         self.lot_wh = LOT_WH if policy.gated else 1
-        self.gateways = [
-            LocalGateway(
+        self.recipes: list[Recipe] = [
+            partial(
+                LocalGateway,
                 g,
                 tuple(houses[b] for b in g.buildings),
                 city.grid,
@@ -83,10 +90,27 @@ class Desk:
         self.exchange: Exchange | None = None
         self.voices: list[SpeakingGateway] = []
         self.hearing: Hearing | None = None
+        self.spread: Spread | None = None
+        if where.places and case.settings.solver.mode == "decentralised":
+            self.spread = Spread(self.bright, self.recipes, where.maker(policy.gated), where.places)
         if policy.gated:
             self.hearing = self._heard()
-        heard: Fleet = self.hearing or Frank(self.gateways)
-        self.fleet: Fleet = Wary(heard, len(city.grid), self.lot_wh)
+
+    @cached_property
+    def gateways(self) -> list[LocalGateway]:
+        """One a group, in this process."""
+        return [recipe() for recipe in self.recipes]
+
+    @property
+    def fleet(self) -> Fleet:
+        """What the rounds ask: opened envelopes where there is a gate, plain words where there is none."""
+        said: Fleet = self.hearing or self.spread or Frank(self.gateways)
+        return Wary(said, len(self.city.grid), self.lot_wh)
+
+    def close(self) -> None:
+        """Let go of gateways that run elsewhere."""
+        if self.spread is not None:
+            self.spread.close()
 
     def _heard(self) -> Hearing:
         """What leaves its building passes the gate, is signed and sealed, and is opened by the marketplace."""
@@ -94,11 +118,15 @@ class Desk:
         self.exchange = exchange = Exchange(self.policy, clear_id, len(self.city.grid), [g.id for g in self.bright])
         enrolled = enrolments(self.city, self.bright)
         gate = Gate(self.policy, self.case.settings.synthetic)
-        for gateway in self.gateways:
+        elsewhere = [] if self.spread is None else [Elsewhere(self.spread, g) for g in range(len(self.bright))]
+        for gateway in elsewhere or self.gateways:
             name = gateway.group.id
             mouth = Mouth(exchange.gateways[name], exchange.roster, clear_id, exchange.now)
             self.voices.append(SpeakingGateway(gateway, enrolled[name], gate, mouth))
-        return Hearing(InProcess[Uttered](self.voices), exchange.reader, exchange.now)
+        voices: Carrier[Uttered] = InProcess[Uttered](self.voices)
+        if self.spread is not None:
+            voices = Fetched[Uttered](self.voices, elsewhere, self.spread)
+        return Hearing(voices, exchange.reader, exchange.now)
 
     @property
     def envelopes(self) -> dict[str, list[bytes]]:
@@ -113,17 +141,17 @@ class Desk:
         """What left the buildings, and under which rules: privacy.json."""
         groups = []
         voices = {voice.group.id: voice for voice in self.voices}
-        for gateway in self.gateways:
+        for group in self.bright:
             row: dict[str, Any] = {
-                "group": gateway.group.id,
-                "kind": str(gateway.group.kind),
-                "buildings": len(gateway.group.buildings),
-                "envelopes": len(self.envelopes.get(gateway.group.id, ())),
+                "group": group.id,
+                "kind": str(group.kind),
+                "buildings": len(group.buildings),
+                "envelopes": len(self.envelopes.get(group.id, ())),
             }
-            if voice := voices.get(gateway.group.id):
+            if voice := voices.get(group.id):
                 row |= {"occupants": len(voice.enrolment.occupants), "held_back": voice.held_back, **voice.worst}
-            if gateway.group.id in mute:
-                row["silent_because"] = mute[gateway.group.id]
+            if group.id in mute:
+                row["silent_because"] = mute[group.id]
             groups.append(row)
         groups += [{"group": g.id, "kind": "dark", "buildings": len(g.buildings), "envelopes": 0} for g in self.dark]
         stamp = None if self.policy.gated else STAMP
@@ -149,7 +177,7 @@ class Desk:
         settings = self.case.settings
         locality = Locality(settings.allocation.locality)
         tick = settings.market.price_tick_per_mwh
-        if settings.solver.mode == "monolith" or not self.gateways:
+        if settings.solver.mode == "monolith" or not self.bright:
             return clear_in_one(
                 self.market_city, self.master, self.gateways, self.options, locality, settings.market.pricing, tick
             )

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from planner.fleet import Kept
-from planner.gateway import LocalGateway
 from planner.groups import Group
 from planner.hearing import MARKET, HeldBack, Sealed, Uttered
 from planner.quantise import Ints
-from planner.questions import Alone, Bound, Commitment, Price, Question, Reply, Revert, Silence, Slice
-from planner.schedule import Schedule
+from planner.questions import Alone, Bound, Commitment, Price, Question, Reply, Revert, Silence, Slice, Word
 from planner.security.enrolment import Enrolment
 from planner.security.gate import Gate, Internal, Refusal, Release, ReleaseCandidate
 from planner.security.keys import Identity
@@ -37,11 +36,33 @@ class Mouth:
     now: Callable[[], int]
 
 
+class Inner(Protocol):
+    """The gateway behind a voice: its models may be here or in another process."""
+
+    schedules: Any
+
+    @property
+    def group(self) -> Group: ...
+
+    @property
+    def solver_s(self) -> float: ...
+
+    def kept(self) -> Mapping[str, Kept]: ...
+
+    def answer(self, question: Question) -> Word: ...
+
+    def delta_wh(self) -> Ints: ...
+
+    def answer_delta_wh(self, round: int) -> Ints: ...
+
+    def repeat(self, round: int, earlier: int) -> None: ...
+
+
 @dataclass
 class SpeakingGateway:
     """A group's gateway as the marketplace knows it."""
 
-    inner: LocalGateway
+    inner: Inner
     enrolment: Enrolment
     gate: Gate
     mouth: Mouth
@@ -78,7 +99,7 @@ class SpeakingGateway:
                 return word
         raise TypeError(f"{type(question).__name__} has no answer of this kind")
 
-    def _say_commitment(self, made: Commitment, before: list[Schedule]) -> Uttered:
+    def _say_commitment(self, made: Commitment, before: Any) -> Uttered:
         """The final position to the Wh.  What may not be said is not done: the schedules before it stand."""
         fields = {"position_wh": tuple(made.position_wh.tolist()), "cost": made.cost_micro}
         said = self._release("commit", fields, self.inner.delta_wh())

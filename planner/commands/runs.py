@@ -42,6 +42,9 @@ def clear(
     price_of_locality: Annotated[
         bool, typer.Option("--price-of-locality", help="Clear again without walls and compare (internal, lab).")
     ] = False,
+    fleet: Annotated[
+        str, typer.Option(metavar="F", help="Where gateways run: local, or processes:N, as processes:2.")
+    ] = "local",
     force: Annotated[bool, typer.Option("--force", help="Replace RUN if it is a run.")] = False,
 ) -> int:
     """Clear one delivery day into a run folder.
@@ -63,7 +66,7 @@ def clear(
     folder = out or default_run(read)
     refuse_taken(folder, force)
     console.notes(read.notes)
-    run = clear_case(read, folder, price_of_locality=price_of_locality, force=force, tell=console.progress)
+    run = clear_case(read, folder, price_of_locality=price_of_locality, fleet=fleet, force=force, tell=console.progress)
     console.progress("writing the report")
     report = write_report(run)
     console.result(summary.of_run(run, report), {**summary.facts(run), "report": str(report)})

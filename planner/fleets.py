@@ -1,0 +1,39 @@
+"""``--fleet``: where the gateways of a clear are to run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+
+from planner.pool import ProcessPlace
+from planner.problems import InvalidInput, Problem
+from planner.spread import MakePlace
+
+MOST_PROCESSES = 256
+HINT = "local, processes:N (as processes:2)"
+
+
+@dataclass(frozen=True)
+class Where:
+    """The places of a fleet: how many, and how one is made; none where gateways run in this process."""
+
+    places: int = 0
+    kind: str = "local"
+
+    def maker(self, gated: bool) -> MakePlace:
+        """How a place is made; ``gated`` gateways also tell the units' positions to their gate."""
+        return partial(ProcessPlace, gated=gated)
+
+
+LOCAL = Where()
+
+
+def fleet_of(text: str) -> Where:
+    """The place that ``text`` names; raises InvalidInput."""
+    if text == "local":
+        return LOCAL
+    found = re.fullmatch(r"processes:(\d{1,4})", text)
+    if found and 1 <= int(found[1]) <= MOST_PROCESSES:
+        return Where(int(found[1]), "processes")
+    raise InvalidInput([Problem("command line", 0, "is no fleet", text, hint=HINT)])

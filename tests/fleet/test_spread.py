@@ -1,0 +1,168 @@
+"""Gateways elsewhere say what gateways here say, whatever happens to the places they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+import pytest
+from clearing_desk import PRECISE, Desk
+from random_cities import random_city
+
+from planner.answered import Answered
+from planner.decentralised import clear_in_rounds
+from planner.fleet import Fleet, Frank, Kept
+from planner.gateway import LocalGateway
+from planner.pool import ProcessPlace
+from planner.problems import InvalidInput
+from planner.spread import Bench, GoneError, LateError, MakePlace, Order, Recipe, Spread, Told
+from planner_models.words import City, Locality
+
+CITY = random_city(3, houses=4, n=4, kinds=("load", "plant", "battery", "vehicle"))
+
+
+def recipes(whole: City) -> tuple[Desk, list[Recipe]]:
+    desk, houses = Desk(whole), {b.id: b for b in whole.buildings}
+    return desk, [
+        partial(
+            LocalGateway,
+            group,
+            tuple(houses[b] for b in group.buildings),
+            whole.grid,
+            whole.fees,
+            PRECISE,
+            1,
+            commit_gap=1e-6,
+        )
+        for group in desk.groups
+    ]
+
+
+def cleared(desk: Desk, fleet: Fleet) -> Answered:
+    return clear_in_rounds(
+        desk.master, fleet, 1, 1e-3, max_rounds=8, locality=Locality.NETTING, tick=0.01, seconds_left=lambda: 60.0
+    )
+
+
+def spread_over(place: MakePlace, places: int, patience_s: float = 50.0) -> tuple[Answered, Spread]:
+    desk, how = recipes(CITY)
+    spread = Spread(desk.groups, how, place, places, patience_s)
+    try:
+        return cleared(desk, spread), spread
+    finally:
+        spread.close()
+
+
+def same(one: Answered, other: Answered) -> None:
+    assert one.rounds == other.rounds
+    assert (one.bound, dict(one.proven)) == (other.bound, dict(other.proven))
+    assert np.array_equal(one.prices.zone, other.prices.zone)
+    for name, schedule in one.schedules.items():
+        assert np.array_equal(schedule.position_wh, other.schedules[name].position_wh)
+
+
+@pytest.fixture(scope="module")
+def here() -> Answered:
+    desk = Desk(CITY)
+    return cleared(desk, Frank(desk.gateways))
+
+
+class Fragile:
+    """A place in this process that fails with ``error`` once ``when`` says so of a group and the orders it heard."""
+
+    def __init__(
+        self,
+        when: Callable[[int, int], bool],
+        error: type[Exception],
+        homes: Mapping[int, Recipe],
+        seconds: float = 0.0,
+    ) -> None:
+        self.bench, self.when, self.error, self.seconds = Bench(homes, gated=True), when, error, seconds
+        self.words: list[Told | None] = []
+        self.heard = dict.fromkeys(homes, 0)
+
+    def tell(self, orders: list[tuple[int, Order]]) -> None:
+        for g, order in orders:
+            self.heard[g] += 1
+            if self.when(g, self.heard[g]):
+                self.words.append(None)
+            elif (told := self.bench.work(g, order)) is not None:
+                self.words.append(told)
+
+    def hear(self, timeout_s: float) -> Told:
+        told = self.words.pop(0)
+        if told is None:
+            raise self.error
+        return told
+
+    def kept(self) -> Mapping[str, Kept]:
+        return self.bench.kept()
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("places", [1, 2, 3, 9])
+def test_words_do_not_depend_on_the_number_of_places(places: int, here: Answered) -> None:
+    found, _ = spread_over(partial(Fragile, lambda g, k: False, GoneError), places)
+    same(found, here)
+
+
+@pytest.mark.parametrize("at", [1, 2, 6, 10, 12])
+def test_a_place_lost_once_is_made_anew_and_nobody_notices(at: int, here: Answered) -> None:
+    gone: list[int] = []
+
+    def once(g: int, heard: int) -> bool:
+        if gone or (g, heard) != (1, at):
+            return False
+        gone.append(g)
+        return True
+
+    found, spread = spread_over(partial(Fragile, once, GoneError), 2)
+    assert gone
+    assert not spread.lost
+    same(found, here)
+
+
+@pytest.mark.parametrize(("error", "reason"), [(GoneError, "is gone"), (LateError, "came too late")])
+@pytest.mark.parametrize("at", [1, 3, 6, 11])
+def test_a_group_that_costs_its_place_again_is_lost_and_its_neighbours_are_not(
+    at: int, error: type[Exception], reason: str
+) -> None:
+    found, spread = spread_over(partial(Fragile, lambda g, k: g == 1 and k >= at, error), 2)
+    assert spread.lost == {1}
+    assert list(found.faults.values()) == [reason]
+    assert len(found.schedules) == 3
+
+
+def test_processes_say_the_same_and_one_that_is_killed_comes_back(here: Answered) -> None:
+    """Two processes; the second is killed while it works on a round."""
+    made: list[ProcessPlace] = []
+
+    class Watched(ProcessPlace):
+        told = 0
+
+        def __init__(self, homes: Mapping[int, Recipe]) -> None:
+            super().__init__(homes, gated=True)
+            made.append(self)
+
+        def tell(self, orders: list[tuple[int, Order]]) -> None:
+            super().tell(orders)
+            self.told += 1
+            if self.told == 5 and len(made) == 2 and self is made[1]:
+                self.process.kill()
+
+    found, spread = spread_over(Watched, 2)
+    assert len(made) == 3
+    assert not spread.lost
+    same(found, here)
+    assert all(place.process.poll() is not None for place in made)
+
+
+@pytest.mark.parametrize("text", ["", "processes", "processes:0", "processes:9999", "process:2", "ray", "locally"])
+def test_a_fleet_that_is_none_is_refused(text: str) -> None:
+    from planner.fleets import fleet_of
+
+    with pytest.raises(InvalidInput, match="is no fleet"):
+        fleet_of(text)
