@@ -335,8 +335,10 @@ class Solver:
         if integer:
             bound = float(info.mip_dual_bound) + self.offset  # type: ignore[attr-defined]
             return Solution(status, x, objective, min(bound, objective), np.empty(0), seconds)
-        dual = np.zeros(len(self.model.row_lower))
-        dual[self.rows] = found.row_dual
+        spoken = np.array(found.row_dual)
+        written = len(self.rows)
+        dual = np.zeros(len(self.model.row_lower) + len(spoken) - written)  # cuts come last
+        dual[self.rows], dual[len(self.model.row_lower) :] = spoken[:written], spoken[written:]
         bound = objective if status is Status.OPTIMAL else -np.inf
         return Solution(status, x, objective, bound, dual, seconds)
 
