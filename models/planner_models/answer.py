@@ -277,6 +277,6 @@ class AnsweringBuilding:
 
     def _answer(self, found: Solution) -> Answer:
         position = self.stamped.position.of(found.x)
-        cost = float(self.model.cost @ found.x)
+        cost = float((self.model.cost * found.x).sum())
         price = found.row_dual[self.ladder_rows] * -1000 if len(found.row_dual) else np.empty(0)
         return Answer(position, cost, found.objective, found.bound, price, found.x)

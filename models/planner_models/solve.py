@@ -155,7 +155,7 @@ class Solver:
     @property
     def offset(self) -> float:
         """Cost of the columns that the data fix."""
-        return float(self.cost @ self.fixed)
+        return float((self.cost * self.fixed).sum())  # no BLAS: its threads are slower than this sum
 
     def set_cost(self, columns: Ints, cost: Floats) -> None:
         """Change objective coefficients of some columns (currency per unit of column)."""
@@ -263,7 +263,7 @@ class Solver:
 
         HiGHS 1.16 may carry a start wrongly into the presolved model and then prune by a cost that nothing has.
         """
-        cost = float(self.cost @ found.x)
+        cost = float((self.cost * found.x).sum())
         return abs(cost - found.objective) > COUNTED * max(1.0, abs(cost))
 
     def _twice(self, gap: float, time_limit_s: float | None) -> Solution:
