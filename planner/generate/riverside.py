@@ -72,7 +72,6 @@ def write(folder: Path) -> Path:
         ZONE,
         15,
         SEED,
-        gap_relative=5e-3,
         latitude=LATITUDE,
         longitude=LONGITUDE,
         country="SE",
