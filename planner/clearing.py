@@ -23,11 +23,14 @@ from planner.contracts import contract_prices
 from planner.desk import Clock, Desk
 from planner.fleets import fleet_of
 from planner.groups import GroupKind, release_groups
+from planner.history import History, clear_id_of, ledger_beside
 from planner.ledger import Run, add_file, read_run, refuse_taken, write_run
 from planner.preparation import prepare
+from planner.privacy.document import inside, published
 from planner.problems import InvalidInput, Problem
 from planner.provenance import building_files, look_back, mean_error
 from planner.security.policy import PRESETS
+from planner.security.releases import ReleaseLedger
 from planner.settlement import settle
 from planner.validation import validate
 from planner_models.words import Fees
@@ -45,6 +48,7 @@ def clear(
     time_limit: float | None = None,
     price_of_locality: bool = False,
     fleet: str = "local",
+    ledger: Path | str | None = None,
     force: bool = False,
     tell: Tell = lambda words: None,
 ) -> Run:
@@ -53,7 +57,8 @@ def clear(
     ``out`` is the run folder (a temporary one if left out).  ``date``, ``mode``, ``gap`` (relative) and
     ``time_limit`` (seconds) win over the case's settings.  ``price_of_locality`` clears a second time without walls
     and fees and reports what asking the neighbour first cost.  ``fleet`` says where gateways run: local, or
-    processes:N.  Raises InvalidInput with every problem at once.
+    processes:N.  ``ledger`` is the file in which the site remembers what left it (one for all runs of the case beside
+    ``out``, if left out).  Raises InvalidInput with every problem at once.
     """
     began, where = time.perf_counter(), fleet_of(fleet)
     case = _asked(case, date, mode, gap, time_limit)
@@ -66,12 +71,17 @@ def clear(
     if case.settings.allocation.locality == "joint":
         city = replace(city, fees=Fees())
     policy = PRESETS[case.settings.privacy.preset]
-    groups = release_groups(city, policy)
+    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="planner-")) / "run"
+    remembered = ReleaseLedger(Path(ledger) if ledger is not None else ledger_beside(folder, case.settings.name))
+    history = History.of(city, str(case.settings.delivery_date), policy, remembered)
+    groups = release_groups(city, policy, history.standing)
     clock = Clock(began, case.settings.solver.time_limit_s)
     tell(f"clearing {len(city.buildings)} buildings, {len(city.grid)} intervals")
-    desk = Desk(case, city, policy, groups, clock, where)
+    desk = Desk(case, city, policy, groups, clock, history, where)
     with closing(desk):
         answered = desk.answer()
+    privacy = inside(desk, clear_id_of(case), answered.mute)
+    history.close(groups, answered.mute, answered.faults)
     dark = desk.dark_schedules(answered.mute)
     groups = tuple(replace(g, kind=GroupKind.DARK) if g.id in answered.mute else g for g in groups)
     tariff = case.settings.default_tariff
@@ -84,7 +94,6 @@ def clear(
         certificate["price_of_locality"] = desk.price_of_locality(cleared)
     cleared = replace(cleared, certificate=certificate, rounds=pd.DataFrame(answered.rounds))
     tell("settling, writing, auditing")
-    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="planner-")) / "run"
     write_run(
         folder,
         cleared,
@@ -92,9 +101,14 @@ def clear(
         case,
         city,
         envelopes=desk.envelopes,
-        privacy=desk.privacy(answered.mute),
+        privacy=privacy,
         groups=groups,
-        extra={**dict(building_files(case, city, provenance)), **desk.roster_file},
+        extra={
+            **dict(building_files(case, city, provenance)),
+            **history.rosters(city),
+            **desk.roster_file,
+            **published(privacy),
+        },
         force=force,
     )
     return _audited(folder)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from planner import __version__
-from planner.commands import alert, cases, holders, keys, market, meters, roster, runs, scenarios
+from planner.commands import alert, cases, holders, keys, market, meters, privacy, roster, runs, scenarios
 from planner.commands.common import command
 from planner.commands.console import Console
 from planner.commands.outcome import Exit
@@ -28,7 +28,7 @@ app = typer.Typer(
     "Start with: planner validate data/riverside -v",
 )
 MODULES = (cases, holders, meters, runs, market, scenarios)
-GROUPS = {"alert": alert, "keys": keys, "roster": roster}
+GROUPS = {"alert": alert, "keys": keys, "privacy": privacy, "roster": roster}
 for module in MODULES:
     for name, function in module.COMMANDS.items():
         app.command(name)(command(function))

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
 
 import numpy as np
 
@@ -20,10 +19,10 @@ from planner.fleets import LOCAL, Where
 from planner.gateway import LocalGateway
 from planner.groups import Group, GroupKind, enrolments
 from planner.hearing import Exchange, Hearing, Uttered
+from planner.history import History, clear_id_of
 from planner.monolith import clear_in_one
 from planner.schedule import Schedule
-from planner.security.gate import Gate
-from planner.security.policy import STAMP, Policy
+from planner.security.policy import Policy
 from planner.spread import Elsewhere, Fetched, Recipe, Spread
 from planner.voice import Mouth, SpeakingGateway
 from planner.wary import Wary
@@ -54,10 +53,17 @@ class Desk:
     """Models and gateways of one clear."""
 
     def __init__(
-        self, case: Case, city: City, policy: Policy, groups: Sequence[Group], clock: Clock, where: Where = LOCAL
+        self,
+        case: Case,
+        city: City,
+        policy: Policy,
+        groups: Sequence[Group],
+        clock: Clock,
+        history: History,
+        where: Where = LOCAL,
     ) -> None:
         self.where = where
-        self.case, self.city, self.policy, self.clock = case, city, policy, clock
+        self.case, self.city, self.policy, self.clock, self.history = case, city, policy, clock, history
         self.options = Options(
             gap=case.settings.solver.gap_relative,
             time_limit_s=max(clock.left(), 1.0),
@@ -114,14 +120,16 @@ class Desk:
 
     def _heard(self) -> Hearing:
         """What leaves its building passes the gate, is signed and sealed, and is opened by the marketplace."""
-        clear_id = f"{self.case.settings.delivery_date}.{self.case.sha256[:16]}"
+        clear_id = clear_id_of(self.case)
         self.exchange = exchange = Exchange(self.policy, clear_id, len(self.city.grid), [g.id for g in self.bright])
-        enrolled = enrolments(self.city, self.bright)
-        gate = Gate(self.policy, self.case.settings.synthetic)
+        history = self.history
+        enrolled = enrolments(self.city, self.bright, history.standing)
+        gate = history.gate(self.policy, self.case.settings.synthetic)
         elsewhere = [] if self.spread is None else [Elsewhere(self.spread, g) for g in range(len(self.bright))]
         for gateway in elsewhere or self.gateways:
             name = gateway.group.id
-            mouth = Mouth(exchange.gateways[name], exchange.roster, clear_id, exchange.now)
+            keys = exchange.gateways[name]
+            mouth = Mouth(keys, exchange.roster, clear_id, history.slot, history.ledger, exchange.now)
             self.voices.append(SpeakingGateway(gateway, enrolled[name], gate, mouth))
         voices: Carrier[Uttered] = InProcess[Uttered](self.voices)
         if self.spread is not None:
@@ -137,26 +145,6 @@ class Desk:
         """Who could have spoken, with their public keys: what an auditor verifies the outbox against."""
         return {} if self.exchange is None else {"market/roster.json": self.exchange.roster.to_bytes()}
 
-    def privacy(self, mute: Mapping[str, str]) -> dict[str, Any]:
-        """What left the buildings, and under which rules: privacy.json."""
-        groups = []
-        voices = {voice.group.id: voice for voice in self.voices}
-        for group in self.bright:
-            row: dict[str, Any] = {
-                "group": group.id,
-                "kind": str(group.kind),
-                "buildings": len(group.buildings),
-                "envelopes": len(self.envelopes.get(group.id, ())),
-            }
-            if voice := voices.get(group.id):
-                row |= {"occupants": len(voice.enrolment.occupants), "held_back": voice.held_back, **voice.worst}
-            if group.id in mute:
-                row["silent_because"] = mute[group.id]
-            groups.append(row)
-        groups += [{"group": g.id, "kind": "dark", "buildings": len(g.buildings), "envelopes": 0} for g in self.dark]
-        stamp = None if self.policy.gated else STAMP
-        return {"policy": self.policy.name, "policy_sha256": self.policy.sha256, "stamp": stamp, "groups": groups}
-
     def price_of_locality(self, cleared: Cleared) -> list[float]:
         """[low, high] of cost without fees less the cost of a clear without walls and fees (formulation 2.2)."""
         fees = self.city.fees
@@ -166,7 +154,7 @@ class Desk:
         joint = self.case.with_(allocation={"locality": "joint"})
         clock = Clock(time.perf_counter(), self.clock.limit_s)
         city = replace(self.city, fees=Fees())
-        desk = Desk(joint, city, self.policy, [*self.bright, *self.dark], clock)
+        desk = Desk(joint, city, self.policy, [*self.bright, *self.dark], clock, self.history)
         answered = desk.answer()
         tariff = self.case.settings.default_tariff
         free = close(city, desk.market, answered, desk.bright, {}, {}, (tariff.import_per_mwh, tariff.export_per_mwh))

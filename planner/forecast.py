@@ -75,7 +75,7 @@ def forecast(case: Case, metered: Metered) -> Forecast:
     """
     day = case.grid.starts[0].astimezone(zone(case.settings.timezone)).date()
     known_s = known_until(case, day)
-    cells = _calendar(case, metered.table, known_s)
+    cells = history_calendar(case, metered.table, known_s)
     histories = Histories(case, metered.table, cells, known_s)
     ends = cells.matrix(cells.end_s().astype("float64"))
     loads: dict[str, np.ndarray] = {}
@@ -178,7 +178,7 @@ def _mean(days: np.ndarray) -> np.ndarray:
     return np.where(known, days, 0.0).sum(axis=0) / np.where(count, count, np.nan)
 
 
-def _calendar(case: Case, frame: pd.DataFrame, known_s: int) -> Calendar:
+def history_calendar(case: Case, frame: pd.DataFrame, known_s: int) -> Calendar:
     """Local days of history up to the last reading that is known, a year of them at most."""
     minutes, timezone = case.grid.minutes, case.settings.timezone
     starts = table.seconds(frame["start"]) if len(frame) else np.array([known_s])

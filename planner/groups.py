@@ -7,15 +7,17 @@ what is too small even together is dark: it trades at the default tariff and say
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from planner.security.churn import Standing
 from planner.security.disclosure import static_size
 from planner.security.enrolment import EnrolledUnit, Enrolment, Level
 from planner.security.policy import Policy
 from planner_models.words import Building, City, Unit
 
+TOO_SMALL = "too few occupants or buildings, or one of them too large, alone and with its neighbours"
 _NOT_COUNTED = frozenset({"common"})
 
 
@@ -29,41 +31,45 @@ class GroupKind(StrEnum):
 
 @dataclass(frozen=True)
 class Group:
-    """Buildings that speak with one voice, or one that keeps silent; ``feeders`` is their common path, sorted."""
+    """Buildings that speak with one voice, or one that keeps silent and ``why``; ``feeders`` is their common path."""
 
     id: str
     kind: GroupKind
     buildings: tuple[str, ...]
     zone: str
     feeders: tuple[str, ...] = ()
+    why: str = ""
 
 
-def release_groups(city: City, policy: Policy) -> tuple[Group, ...]:
+NO_HISTORY = Standing()
+
+
+def release_groups(city: City, policy: Policy, standing: Standing = NO_HISTORY) -> tuple[Group, ...]:
     """The groups of ``city`` under ``policy``, sorted by id; every building is in exactly one.
 
     Only enrolment counts: use and occupant of the units and their contracted energy, which is their allocation
-    over the delivery day.  Where nothing is contracted, units weigh alike.  A policy without a gate hides nothing
-    from anybody, so every building is its own group.
+    over the delivery day.  Where nothing is contracted, units weigh alike.  ``standing`` says what earlier days leave
+    open: the roster of the month, and who waits after a change.  A policy without a gate hides nothing from anybody,
+    so every building is its own group.
     """
-    settled = city.grid.settled
+    former = _Former(city, policy, standing)
     groups: list[Group] = []
     small: defaultdict[tuple[str, tuple[str, ...]], list[Building]] = defaultdict(list)
     for building in sorted(city.buildings, key=lambda b: b.id):
         feeders = tuple(sorted(building.feeders))
-        alone = _enrolment(building.id, Level.BUILDING, (building,), settled)
-        if not policy.gated or static_size(alone, policy).passes:
+        if not policy.gated or former.objection(building.id, Level.BUILDING, [building]) is None:
             groups.append(Group(building.id, GroupKind.BUILDING, (building.id,), building.zone, feeders))
         else:
             small[building.zone, feeders].append(building)
     taken = {building.id for building in city.buildings}
     for (zone, feeders), buildings in sorted(small.items()):
         cohort_id = _free("-".join(("cohort", zone, *feeders)), taken)
-        groups.extend(_cohort_or_dark(cohort_id, zone, feeders, buildings, policy, settled))
+        groups.extend(former.cohort_or_dark(cohort_id, zone, feeders, buildings))
         taken.add(cohort_id)
     return tuple(sorted(groups, key=lambda group: group.id))
 
 
-def enrolments(city: City, groups: Iterable[Group]) -> dict[str, Enrolment]:
+def enrolments(city: City, groups: Iterable[Group], standing: Standing = NO_HISTORY) -> dict[str, Enrolment]:
     """Group id -> enrolment of every group that is not dark.
 
     Its units stand building by building in the order of ``group.buildings``, each building's units in their own
@@ -75,21 +81,60 @@ def enrolments(city: City, groups: Iterable[Group]) -> dict[str, Enrolment]:
         if group.kind is not GroupKind.DARK:
             level = Level.COHORT if group.kind is GroupKind.COHORT else Level.BUILDING
             members = tuple(by_id[building] for building in group.buildings)
-            found[group.id] = _enrolment(group.id, level, members, city.grid.settled)
+            found[group.id] = standing.known(_enrolment(group.id, level, members, city.grid.settled))
     return found
 
 
-def _cohort_or_dark(
-    cohort_id: str, zone: str, feeders: tuple[str, ...], buildings: list[Building], policy: Policy, settled: int
-) -> list[Group]:
-    together = _enrolment(cohort_id, Level.COHORT, tuple(buildings), settled)
-    members = tuple(building.id for building in buildings)
-    if static_size(together, policy).passes:
-        return [Group(cohort_id, GroupKind.COHORT, members, zone, feeders)]
-    return [Group(member, GroupKind.DARK, (member,), zone, feeders) for member in members]
+def enrolment_of_site(city: City) -> Enrolment:
+    """All units of the city in one group, as they are today."""
+    return _enrolment("site", Level.COHORT, city.buildings, city.grid.settled)
 
 
-def _enrolment(group: str, level: Level, buildings: tuple[Building, ...], settled: int) -> Enrolment:
+@dataclass(frozen=True)
+class _Former:
+    """Forms groups of buildings."""
+
+    city: City
+    policy: Policy
+    standing: Standing
+
+    def objection(self, group: str, level: Level, buildings: Sequence[Building]) -> str | None:
+        """Why these buildings may not be a group that speaks; None if they may."""
+        enrolment = self.standing.known(_enrolment(group, level, buildings, self.city.grid.settled))
+        if not static_size(enrolment, self.policy).passes:
+            return TOO_SMALL
+        return self.standing.objection(enrolment, self.policy)
+
+    def cohort_or_dark(
+        self, cohort: str, zone: str, feeders: tuple[str, ...], buildings: list[Building]
+    ) -> list[Group]:
+        """One cohort, if it may speak; those who wait after a change come along only if it is large.
+
+        Whoever is left over is dark, for the reason that keeps it from speaking.
+        """
+        waiting = {
+            b.id: why for b in buildings if (why := self.objection(b.id, Level.BUILDING, [b])) not in (None, TOO_SMALL)
+        }
+        why_not: str | None = TOO_SMALL
+        for members in (buildings, [b for b in buildings if b.id not in waiting]):
+            why_not = self.objection(cohort, Level.COHORT, members)
+            large = self._occupants(cohort, members) >= self.policy.settled_occupants
+            if why_not is None and (large or not any(b.id in waiting for b in members)):
+                apart = [b for b in buildings if b not in members]
+                together = Group(cohort, GroupKind.COHORT, tuple(b.id for b in members), zone, feeders)
+                return [together, *(_dark(b, feeders, waiting[b.id]) for b in apart)]
+        return [_dark(b, feeders, waiting.get(b.id, why_not or TOO_SMALL)) for b in buildings]
+
+    def _occupants(self, cohort: str, buildings: Sequence[Building]) -> int:
+        enrolment = _enrolment(cohort, Level.COHORT, buildings, self.city.grid.settled)
+        return len(self.standing.known(enrolment).occupant_weights)
+
+
+def _dark(building: Building, feeders: tuple[str, ...], why: str) -> Group:
+    return Group(building.id, GroupKind.DARK, (building.id,), building.zone, feeders, why)
+
+
+def _enrolment(group: str, level: Level, buildings: Sequence[Building], settled: int) -> Enrolment:
     units = tuple(_enrolled(unit, building.id, settled) for building in buildings for unit in building.units)
     return Enrolment(group, level, units)
 

@@ -20,7 +20,9 @@ from planner.security.enrolment import Enrolment
 from planner.security.gate import Gate, Internal, Refusal, Release, ReleaseCandidate
 from planner.security.keys import Identity
 from planner.security.outgoing import send_release
+from planner.security.releases import ReleaseLedger
 from planner.security.roster import Roster
+from planner.security.slot import Slot
 
 PATIENCE = 3
 """A group whose first three answers beyond no trade are refused is silent for the day."""
@@ -28,11 +30,14 @@ PATIENCE = 3
 
 @dataclass(frozen=True)
 class Mouth:
-    """With what a group's gateway signs and seals: its keys, the roster it trusts, the clear, and the time."""
+    """With what a group's gateway signs and seals: its keys, the roster it trusts, the clear and what it is about, the
+    ledger of what was said, and the time."""
 
     identity: Identity
     roster: Roster
     clear_id: str
+    slot: Slot
+    ledger: ReleaseLedger
     now: Callable[[], int]
 
 
@@ -69,10 +74,10 @@ class SpeakingGateway:
     sequence: int = 0
     held_back: int = 0
     worst: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.last_round: int | None = None
-        self.last_delta: Ints | None = None
 
     @property
     def group(self) -> Group:
@@ -121,25 +126,17 @@ class SpeakingGateway:
         return Sealed(said, reply.bound_micro)
 
     def _release(self, kind: str, fields: dict, delta_wh: Ints) -> bytes | Refusal:
-        changed = None if self.last_delta is None else self.enrolment.changed(self.last_delta, delta_wh)
-        candidate = ReleaseCandidate(
-            self.enrolment,
-            kind,
-            self.mouth.clear_id,
-            self.sequence,
-            fields,
-            self.enrolment.contributions(delta_wh),
-            changed,
-        )
+        mouth = self.mouth
+        candidate = ReleaseCandidate(self.enrolment, kind, mouth.clear_id, self.sequence, fields, delta_wh, mouth.slot)
         decision = self.gate.decide(candidate)
         if isinstance(decision, Internal):
             raise TypeError("a policy without a gate releases nothing")
         if isinstance(decision, Refusal):
+            self.refused[decision.step.value] = self.refused.get(decision.step.value, 0) + 1
             return decision
+        mouth.ledger.record(candidate, decision)
         self._note(decision)
         self.sequence += 1
-        self.last_delta = delta_wh
-        mouth = self.mouth
         return send_release(decision, mouth.identity, [MARKET], mouth.roster, mouth.now())
 
     def _note(self, release: Release) -> None:

@@ -9,8 +9,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from planner.groups import Group, GroupKind, enrolments, release_groups
+from planner.history import History
+from planner.security.churn import CHANGED, LOCKED
 from planner.security.enrolment import Level
+from planner.security.gate import Release, ReleaseCandidate
 from planner.security.policy import EXCHANGE, INTERNAL, LAB, STRICT
+from planner.security.releases import ReleaseLedger
+from planner.security.slot import Slot
 from planner_models.words import Building, City, IntervalGrid, Load, Unit
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -150,3 +155,77 @@ def test_enrolments_follow_the_buildings_and_leave_the_dark_out() -> None:
 
 def test_an_empty_city_has_no_groups() -> None:
     assert release_groups(city(), EXCHANGE) == ()
+
+
+# --- what earlier months leave open
+
+
+def spoke(town: City, day: str, ledger: ReleaseLedger) -> tuple[Group, ...]:
+    """The groups of a day, each of which then speaks; through the gate's own questions."""
+    history = History.of(town, day, EXCHANGE, ledger)
+    slot = Slot(day, ordinal(day), ordinal(day) + 1, ordinal(day) + 1)
+    groups = release_groups(town, EXCHANGE, history.standing)
+    for group, enrolment in enrolments(town, groups, history.standing).items():
+        delta = np.full((len(enrolment.units), 4), 70, dtype=np.int64)
+        fields = {"position_wh": (7, 7, 7, 7), "cost": 1}
+        candidate = ReleaseCandidate(enrolment, "commit", f"clear-{day}", 0, fields, delta, slot)
+        released = history.gate(EXCHANGE, False).decide(candidate)
+        assert isinstance(released, Release), (group, released)
+        ledger.record(candidate, released)
+    return groups
+
+
+def ordinal(day: str) -> int:
+    """The day's first second, counted from long ago."""
+    return datetime.fromisoformat(day).toordinal() * 86_400
+
+
+def test_T_P22_a_building_that_changed_joins_a_large_cohort() -> None:  # noqa: N802
+    """One of thirty leaves: alone until the month ends, then with fifty neighbours, alone again after the fifth."""
+    neighbours = [building(f"s{n}", 10) for n in range(5)]
+    ledger = ReleaseLedger()
+    for day, left, alone in (
+        ("2026-06-01", 0, True),
+        ("2026-06-15", 1, True),
+        ("2026-07-01", 1, False),
+        ("2026-08-01", 4, False),
+        ("2026-09-01", 5, True),
+    ):
+        thirty = Building("big", "north", tuple(unit(f"big-{n}") for n in range(left, 30)))
+        groups = spoke(city(thirty, *neighbours), day, ledger)
+        together = {g.id: g.buildings for g in groups}
+        assert ("big" in together) is alone, day
+        assert len(together["cohort-north"]) == (5 if alone else 6), day
+
+
+def test_a_building_that_changed_is_dark_beside_a_small_cohort() -> None:
+    """Twenty-nine and twenty-five are fewer than sixty: the cohort speaks without it."""
+    neighbours = [building(f"s{n}", 5) for n in range(5)]
+    ledger = ReleaseLedger()
+    spoke(city(building("big", 30), *neighbours), "2026-06-01", ledger)
+    less = Building("big", "north", tuple(unit(f"big-{n}") for n in range(1, 30)))
+    groups = spoke(city(less, *neighbours), "2026-07-01", ledger)
+    assert kinds(groups) == {"big": "dark", "cohort-north": "cohort"}
+    assert {g.id: g.why for g in groups}["big"] == CHANGED
+
+
+def test_who_joins_during_the_month_waits_for_its_end() -> None:
+    ledger = ReleaseLedger()
+    spoke(city(building("big", 20)), "2026-06-01", ledger)
+    both = city(building("big", 20), building("late", 20))
+    assert kinds(spoke(both, "2026-06-02", ledger)) == {"big": "building", "late": "dark"}
+    assert kinds(spoke(both, "2026-07-01", ledger)) == {"big": "building", "late": "building"}
+
+
+def test_T_P25_a_cohort_that_took_turns_is_dark_until_the_month_ends() -> None:  # noqa: N802
+    town, ledger = city(*(building(f"s{n}", 5) for n in range(5))), ReleaseLedger()
+    for day, heard in (("2026-06-01", True), ("2026-06-02", False), ("2026-06-03", True)):
+        groups = release_groups(town, EXCHANGE, History.of(town, day, EXCHANGE, ledger).standing)
+        assert kinds(groups) == {"cohort-north": "cohort"}
+        history = History.of(town, day, EXCHANGE, ledger)
+        ledger.note_day("cohort-north", history.slot, heard)
+    groups = release_groups(town, EXCHANGE, History.of(town, "2026-06-04", EXCHANGE, ledger).standing)
+    assert {g.why for g in groups} == {LOCKED}
+    assert kinds(release_groups(town, EXCHANGE, History.of(town, "2026-07-01", EXCHANGE, ledger).standing)) == {
+        "cohort-north": "cohort"
+    }

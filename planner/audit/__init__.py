@@ -20,6 +20,7 @@ from planner.audit import (
     disclosure,
     internal_trade,
     intervals,
+    memory,
     money,
     objective,
     opportunity,
@@ -93,6 +94,10 @@ OF_RUN: tuple[Check, ...] = (
     (("R3",), disclosure.check_size),
     (("R4",), disclosure.check_concentration),
     (("R5",), disclosure.check_active),
+    (("R7",), disclosure.check_insiders),
+    (("R8",), memory.check_overlap),
+    (("R9",), memory.check_memory),
+    (("R10",), memory.check_report),
 )
 
 

@@ -1,4 +1,4 @@
-"""R3 to R5: who stands behind a group that speaks, from who lives where; integers throughout."""
+"""R3 to R5 and R7: who stands behind a group that speaks, from who lives where; integers throughout."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ NOTHING_SENT = "nothing is released under this preset"
 
 @dataclass
 class Members:
-    """A release group: contracted Wh and |position| (intervals) per occupant, contracted Wh per building."""
+    """A release group: contracted Wh and |position| (intervals) per occupant, contracted Wh per building.
+
+    Contracts and units are those of the month's roster where the run has it; ``places`` are (building, occupant).
+    """
 
     contracted: dict[str, int] = field(default_factory=dict)
     moved: dict[str, Wh] = field(default_factory=dict)
+    moved_in: dict[tuple[str, str], Wh] = field(default_factory=dict)
+    places: set[tuple[str, str]] = field(default_factory=set)
     buildings: dict[str, int] = field(default_factory=dict)
     units: dict[str, int] = field(default_factory=dict)
     units_of_building: dict[str, int] = field(default_factory=dict)
@@ -51,17 +56,37 @@ def _enrol(b: Building, group: Members) -> None:
     known = {node: (use, occupant) for node, use, occupant in nodes}
     furnished = set(asset_nodes(b).values())
     day = slice(0, b.grid.settled)
+    roster = _roster(b)
     for i, unit in enumerate(b.units):
         use, occupant = known.get(unit, ("common", ""))
         contracted = int(b.allocation[i, day].sum())
         if use == "common" or (contracted == 0 and unit not in furnished):
             continue
         who = occupant or unit
-        group.contracted[who] = group.contracted.get(who, 0) + contracted
-        group.units[who] = group.units.get(who, 0) + 1
         group.moved[who] = group.moved.get(who, 0) + np.abs(b.delta[i])
-        group.buildings[b.id] = group.buildings.get(b.id, 0) + contracted
-        group.units_of_building[b.id] = group.units_of_building.get(b.id, 0) + 1
+        group.moved_in[b.id, who] = group.moved_in.get((b.id, who), 0) + np.abs(b.delta[i])
+        if roster is None:
+            _count(group, b.id, who, contracted, 1)
+    for who, contracted, units in roster or ():
+        _count(group, b.id, who, contracted, units)
+
+
+def _roster(b: Building) -> list[tuple[str, int, int]] | None:
+    """The month's roster of a building: (occupant, contracted Wh, units); None where the run has none."""
+    try:
+        table = b.run.table(f"{b.folder}/roster")
+    except MissingFileError:
+        return None
+    units = table.numbers("units").astype(np.int64).tolist()
+    return list(zip(table.text("occupant"), table.wh("contracted_kwh").tolist(), units, strict=True))
+
+
+def _count(group: Members, building: str, who: str, contracted: int, units: int) -> None:
+    group.contracted[who] = group.contracted.get(who, 0) + contracted
+    group.units[who] = group.units.get(who, 0) + units
+    group.buildings[building] = group.buildings.get(building, 0) + contracted
+    group.units_of_building[building] = group.units_of_building.get(building, 0) + units
+    group.places.add((building, who))
 
 
 def check_size(run: Evidence, found: Findings) -> None:
@@ -129,3 +154,56 @@ def check_active(run: Evidence, found: Findings) -> None:
         active = np.array([row != 0 for row in group.moved.values()]).sum(axis=0)
         few = ((active > 0) & (active < policy.k_active)) if len(group.moved) else np.zeros(len(run.grid), dtype=bool)
         found.flag("R5", "buildings/", (name,), few[None], "too few active occupants", active, policy.k_active)
+
+
+def check_insiders(run: Evidence, found: Findings) -> None:
+    """R7: R4 and R5 once more for what is left when the largest take their own part out."""
+    policy = policy_of(run)
+    for name, group in sorted(speaking_groups(run).items()):
+        rows = np.array(list(group.moved.values())).reshape(len(group.moved), -1)
+        if not len(rows):
+            continue
+        _what_is_left(
+            found, policy, name, "the largest occupant of the interval", np.sort(rows, axis=0)[:-1], day=False
+        )
+        largest = int(rows.sum(axis=1).argmax())
+        _what_is_left(found, policy, name, "the largest occupant of the day", np.delete(rows, largest, axis=0))
+        if _is_cohort(run, name):
+            for building in _largest_buildings(group):
+                _what_is_left(found, policy, name, f"building {building}", _without(group, building))
+
+
+def _largest_buildings(group: Members) -> set[str]:
+    """The largest by contract, and the one that moved most on the day."""
+    weights = group.buildings if any(group.buildings.values()) else group.units_of_building
+    of_day: dict[str, int] = {}
+    for (building, _), row in group.moved_in.items():
+        of_day[building] = of_day.get(building, 0) + int(row.sum())
+    return {max(sorted(amounts), key=lambda name: amounts[name]) for amounts in (weights, of_day) if amounts}
+
+
+def _without(group: Members, building: str) -> Wh:
+    """Each occupant's |position| elsewhere."""
+    left = {who: row.copy() for who, row in group.moved.items()}
+    for (place, who), row in group.moved_in.items():
+        if place == building:
+            left[who] = left[who] - row
+    return np.array(list(left.values()))
+
+
+def _what_is_left(found: Findings, policy: Policy, group: str, without: str, rows: Wh, day: bool = True) -> None:
+    """Activity, p% rule and, where ``day``, the cap on the day, of what is left without somebody."""
+    ordered = np.sort(rows, axis=0)
+    active, busy = (rows > 0).sum(axis=0), rows.sum(axis=0) > 0
+    few = busy & (active < policy.k_active)
+    found.flag("R7", "buildings/", (group,), few[None], f"too few active without {without}", active, policy.k_active)
+    if len(ordered):
+        rest = ordered[:-2].sum(axis=0)
+        unsafe = busy & (100 * rest < policy.p_percent * ordered[-1])
+        what = f"the largest could be estimated too well without {without}"
+        found.flag("R7", "buildings/", (group,), unsafe[None], what, rest, policy.p_percent / 100 * ordered[-1])
+    totals = rows.sum(axis=1)
+    if day and 100 * int(totals.max(initial=0)) > policy.max_day_share_percent * int(totals.sum()):
+        share = 100 * int(totals.max()) / int(totals.sum())
+        what = f"an occupant has too large a share of the day without {without} (%)"
+        found.add("R7", "market/groups.csv", what, share, policy.max_day_share_percent, name=group)

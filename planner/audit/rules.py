@@ -39,6 +39,10 @@ RULES: dict[str, str] = {
     "R4": "no occupant dominates a group, by contract or in an interval",
     "R5": "enough occupants are active in every interval in which a group has a position",
     "R6": "only groups that passed speak, for whole days, and what they sent is what was cleared",
+    "R7": "what is left without the largest occupant or building keeps R4 and R5",
+    "R8": "sums that were released give no sum over a few occupants away, however they are combined",
+    "R9": "a group speaks of a day about the month's roster only, and the site's ledger remembers it",
+    "R10": "what is published about a release has fixed fields and agrees with the outbox",
 }
 
 HOME = {
@@ -57,6 +61,7 @@ HOME = {
     "flows": "C17",
     "certificate": "C21",
     "roster": "R1",
+    "privacy": "R10",
     "case": "C1",
     "loads": "C2",
     "profiles": "C2",

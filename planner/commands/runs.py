@@ -45,6 +45,12 @@ def clear(
     fleet: Annotated[
         str, typer.Option(metavar="F", help="Where gateways run: local, or processes:N, as processes:2.")
     ] = "local",
+    ledger: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What the site said before  [beside RUN: <case>.releases.sqlite]", show_default=False
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace RUN if it is a run.")] = False,
 ) -> int:
     """Clear one delivery day into a run folder.
@@ -57,6 +63,8 @@ def clear(
     from planner.case import read_case
     from planner.clearing import clear as clear_case
     from planner.commands import summary
+    from planner.commands.silence import quiet_groups
+    from planner.history import ledger_beside
     from planner.ledger import refuse_taken
     from planner.report import write_report
 
@@ -66,7 +74,16 @@ def clear(
     folder = out or default_run(read)
     refuse_taken(folder, force)
     console.notes(read.notes)
-    run = clear_case(read, folder, price_of_locality=price_of_locality, fleet=fleet, force=force, tell=console.progress)
+    run = clear_case(
+        read,
+        folder,
+        price_of_locality=price_of_locality,
+        fleet=fleet,
+        ledger=ledger,
+        force=force,
+        tell=console.progress,
+    )
+    console.notes(quiet_groups(run, ledger or ledger_beside(folder, read.settings.name)))
     console.progress("writing the report")
     report = write_report(run)
     console.result(summary.of_run(run, report), {**summary.facts(run), "report": str(report)})
@@ -162,12 +179,24 @@ def _rerun(console: Console, folder: Path, path: Path) -> dict[str, Any]:
         what = "is not the case of this run: case_sha256 differs"
         raise refuse(what, "--rerun needs the case as it was when it was cleared", path.name)
     with tempfile.TemporaryDirectory(prefix="planner-") as scratch:
-        again = clear_case(case, Path(scratch) / "run", tell=console.progress).certificate
+        ledger = _ledger_before(folder, case, Path(scratch))
+        again = clear_case(case, Path(scratch) / "run", ledger=ledger, tell=console.progress).certificate
     return {
         "same": again["output_sha256"] == told["output_sha256"],
         "output_sha256": told["output_sha256"],
         "output_sha256_again": again["output_sha256"],
     }
+
+
+def _ledger_before(folder: Path, case: Case, scratch: Path) -> Path:
+    """A copy of the release ledger beside a run, as if the run's clear had not been."""
+    from planner.history import clear_id_of, ledger_beside
+    from planner.security.releases import ReleaseLedger
+
+    path = scratch / "releases.sqlite"
+    with ReleaseLedger.copy_of(ledger_beside(folder, case.settings.name), path) as copy:
+        copy.forget(clear_id_of(case))
+    return path
 
 
 def report(console: Console, run: RunPath) -> None:

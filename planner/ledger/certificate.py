@@ -29,8 +29,8 @@ FROM_THE_CLEAR = (
 )
 
 
-NOT_DECIDED = ("rounds.csv", "forecast.csv")
-"""Tables that tell how an answer came about and are no part of it."""
+NOT_DECIDED = ("rounds.csv", "forecast.csv", "roster.csv")
+"""Tables that tell how an answer came about, or who was enrolled for it, and are no part of it."""
 
 
 def certificate(root: Path, cleared: Cleared, case: Any, totals: Mapping[str, int]) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def _fixed(found: Mapping[str, Any]) -> dict[str, Any]:
 def output_sha256(root: Path) -> str:
     """SHA-256 over the payload tables of a run: every csv and parquet of market/ and buildings/, by path.
 
-    Left out: the case folders (they are input), rounds.csv and forecast.csv (how the answer was found), the outbox, and
-    all documents.
+    Left out: the case folders (they are input), rounds.csv and forecast.csv (how the answer was found), roster.csv (who
+    was enrolled), the outbox, and all documents.
     """
     digest = hashlib.sha256()
     for path in payload(root):

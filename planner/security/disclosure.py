@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.security.enrolment import Enrolment, Level, Wh
+from planner.security.enrolment import Enrolment, Flags, Level, Wh
 from planner.security.policy import Policy
 
 _PPM = 1_000_000
@@ -86,23 +86,26 @@ def static_size(enrolment: Enrolment, policy: Policy) -> Size:
     return Size(len(occupants), len(buildings), share_ppm(largest, total), share_ppm(largest_building, total), passes)
 
 
-def is_measurable(contributions_wh: object, occupants: int, intervals: int) -> bool:
-    """True for a non-negative int64 array of that shape, small enough for exact sums."""
-    if not isinstance(contributions_wh, np.ndarray) or contributions_wh.dtype != np.int64:
+def is_measurable(delta_wh: object, units: int, intervals: int) -> bool:
+    """True for an int64 array (units, intervals), small enough for exact sums of magnitudes."""
+    if not isinstance(delta_wh, np.ndarray) or delta_wh.dtype != np.int64 or delta_wh.shape != (units, intervals):
         return False
-    if contributions_wh.shape != (occupants, intervals) or contributions_wh.size == 0:
-        return contributions_wh.shape == (occupants, intervals)
-    lowest, highest = int(contributions_wh.min()), int(contributions_wh.max())
-    return lowest >= 0 and highest * contributions_wh.size <= _MAX_TOTAL_WH
+    if delta_wh.size == 0:
+        return True
+    largest = max(int(delta_wh.max()), -int(delta_wh.min()))
+    return largest * delta_wh.size <= _MAX_TOTAL_WH
 
 
-def examine(contributions_wh: Wh, size: Size, policy: Policy) -> Findings:
-    """Steps 3 and 4 for every interval and for the day; ``contributions_wh`` is occupants x intervals, >= 0."""
+def examine(contributions_wh: Wh, on_roster: Flags, size: Size, policy: Policy) -> Findings:
+    """Steps 3 and 4 for every interval and for the day; ``contributions_wh`` is occupants x intervals, >= 0.
+
+    Everybody is protected; only who is ``on_roster`` counts as active.
+    """
     occupants, intervals = contributions_wh.shape
     if occupants == 0:
         return Findings(size, intervals)
     totals = contributions_wh.sum(axis=0).tolist()
-    active = np.count_nonzero(contributions_wh, axis=0).tolist()
+    active = np.count_nonzero(contributions_wh[on_roster], axis=0).tolist()
     top = np.sort(contributions_wh, axis=0)[::-1]
     largest = top[0].tolist()
     second = top[1].tolist() if occupants > 1 else [0] * intervals
@@ -124,3 +127,50 @@ def examine(contributions_wh: Wh, size: Size, policy: Policy) -> Findings:
         day_share_passes=not exceeds(largest_day, day, policy.max_day_share_percent),
         failing=tuple(failing),
     )
+
+
+def insiders_learn_too_much(enrolment: Enrolment, delta_wh: Wh, size: Size, policy: Policy) -> bool:
+    """Step 7: steps 3 and 4 for what is left when the largest take their own part out.
+
+    Out go, one after the other, the ``coalition`` largest occupants of the day, the largest of every interval, and
+    from a cohort the building largest by contract and the one largest on the day.
+    """
+    contributions, on_roster = enrolment.contributions(delta_wh), enrolment.on_roster
+    out = min(policy.coalition, len(contributions))
+    by_day = np.argsort(-contributions.sum(axis=1), kind="stable")[out:]
+    if not _passes(examine(contributions[by_day], on_roster[by_day], size, policy)):
+        return True
+    if _interval_insiders(contributions, on_roster, out, policy):
+        return True
+    return any(
+        not _passes(examine(enrolment.without(building, delta_wh), on_roster, size, policy))
+        for building in _largest_buildings(enrolment, delta_wh)
+    )
+
+
+def _passes(found: Findings) -> bool:
+    return not found.failing and found.day_share_passes
+
+
+def _interval_insiders(contributions: Wh, on_roster: Flags, out: int, policy: Policy) -> bool:
+    """Steps 3 and 4 in every interval without its ``out`` largest."""
+    rest = np.sort(contributions, axis=0)[::-1][out:]
+    active = np.count_nonzero(contributions[on_roster], axis=0) - out
+    totals = rest.sum(axis=0).tolist()
+    for t, total in enumerate(totals):
+        if not total:
+            continue
+        second = int(rest[1, t]) if len(rest) > 1 else 0
+        if int(active[t]) < policy.k_active or p_percent_unsafe(total, int(rest[0, t]), second, policy.p_percent):
+            return True
+    return False
+
+
+def _largest_buildings(enrolment: Enrolment, delta_wh: Wh) -> set[str]:
+    """Of a cohort, the building largest by contract and the one largest on the day."""
+    if enrolment.level is not Level.COHORT:
+        return set()
+    names = sorted({member.building for member in enrolment.members})
+    by_contract = dict(zip(names, enrolment.building_weights, strict=True))
+    by_day = enrolment.by_building(delta_wh)
+    return {max(sorted(weights), key=lambda b: weights[b]) for weights in (by_contract, by_day) if weights}

@@ -1,7 +1,7 @@
 """The release gate: the one place that turns a group's private numbers into bytes for the outside.
 
     candidate -> 0 schema -> 1 group size -> 3 active occupants -> 4 concentration -> 6 the whole day or nothing
-              -> successive answers -> reviews (7 insider, 8 differencing, 9 once only, 10 churn) -> Release
+              -> 7 insiders -> reviews (successive answers, 8 differencing, 9 once only, 10 churn) -> Release
 
 A decision is a value: Release, Refusal, or Internal where the policy releases nothing at all.  Steps 3 and 4 test
 the magnitudes of all occupants, both signs together, because only the net position is released.
@@ -15,11 +15,12 @@ from enum import StrEnum
 from typing import Any
 
 from planner.security import strict
-from planner.security.disclosure import Findings, examine, is_measurable, static_size
+from planner.security.disclosure import Findings, examine, insiders_learn_too_much, is_measurable, static_size
 from planner.security.enrolment import Enrolment, Wh
 from planner.security.messages import release_types
 from planner.security.policy import STAMP, Policy
 from planner.security.refusal import Refused
+from planner.security.slot import Slot
 
 _TYPES = release_types()
 _MADE_HERE = object()
@@ -43,11 +44,10 @@ class Step(StrEnum):
 class ReleaseCandidate:
     """What a gateway would like to say.
 
-    ``kind`` is a release type, ``fields`` its fields without group and clear; ``sequence`` rises within a clear.
-    ``contributions_wh`` is ``enrolment.contributions(...)``: |delta|, occupants x intervals, int64 Wh, for every
-    interval that the fields speak of; the cap on the day is over all of them.  Fields hold Python ints.
-    ``changed_occupants`` counts the occupants whose position differs from the last answer released in this clear,
-    None if there was none.
+    ``kind`` is a release type, ``fields`` its fields without group and clear, in Python ints; ``sequence`` rises
+    within a clear; ``slot`` says which day and instants it speaks of.  ``delta_wh`` holds the position of every unit
+    of the enrolment (units x intervals, signed int64 Wh) for every interval that the fields speak of; the cap on the
+    day is over all of them.
     """
 
     enrolment: Enrolment
@@ -55,8 +55,8 @@ class ReleaseCandidate:
     clear_id: str
     sequence: int
     fields: Mapping[str, int | Sequence[int]]
-    contributions_wh: Wh
-    changed_occupants: int | None = None
+    delta_wh: Wh
+    slot: Slot
 
     @property
     def body(self) -> dict[str, Any]:
@@ -121,11 +121,12 @@ class Gate:
         """Release, Internal or Refusal for the whole candidate; never raises for what a candidate holds."""
         body = _canonical_body(candidate)
         if body is None:
-            return Refusal(Step.SCHEMA, "fields or contributions are not of the allowed form")
+            return Refusal(Step.SCHEMA, "fields or positions are not of the allowed form")
         if not self.policy.gated:
             return self._keep_inside(candidate, body)
         size = static_size(candidate.enrolment, self.policy)
-        findings = examine(candidate.contributions_wh, size, self.policy)
+        contributions = candidate.enrolment.contributions(candidate.delta_wh)
+        findings = examine(contributions, candidate.enrolment.on_roster, size, self.policy)
         refusal = self._objection(candidate, findings)
         if refusal is not None:
             return refusal
@@ -155,9 +156,8 @@ class Gate:
             return Refusal(Step.CONCENTRATION, "an interval is dominated by its largest occupant", findings)
         if not findings.day_share_passes:
             return Refusal(Step.CONCENTRATION, "the day is dominated by its largest occupant", findings)
-        changed = candidate.changed_occupants
-        if changed is not None and 0 < changed < self.policy.k_active:
-            return Refusal(Step.SUCCESSIVE, "too few occupants changed since the last answer", findings)
+        if insiders_learn_too_much(candidate.enrolment, candidate.delta_wh, findings.size, self.policy):
+            return Refusal(Step.INSIDER, "who takes out its own part would learn too much of the rest", findings)
         for review in self.reviews:
             refusal = review(candidate, self.policy, findings)
             if refusal is not None:
@@ -166,7 +166,7 @@ class Gate:
 
 
 def _canonical_body(candidate: ReleaseCandidate) -> bytes | None:
-    """The bytes of the body if step 0 holds: allowed fields, integers, and one contribution per interval."""
+    """The body's bytes if step 0 holds: allowed fields, integers, and a position of every unit in every interval."""
     message_type = _TYPES.get(candidate.kind)
     if message_type is None or not strict.is_integer(candidate.sequence, low=0):
         return None
@@ -177,6 +177,4 @@ def _canonical_body(candidate: ReleaseCandidate) -> bytes | None:
     except Refused:
         return None
     intervals = len(next(value for value in body.values() if type(value) is list))
-    measurable = is_measurable(candidate.contributions_wh, len(candidate.enrolment.occupants), intervals)
-    changed = candidate.changed_occupants
-    return data if measurable and (changed is None or strict.is_integer(changed, low=0)) else None
+    return data if is_measurable(candidate.delta_wh, len(candidate.enrolment.units), intervals) else None

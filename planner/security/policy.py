@@ -16,7 +16,11 @@ class Policy:
     """Thresholds of the release gate.
 
     ``k_active`` occupants must be active in every non-zero interval and pass the p% rule with ``p_percent``;
-    the share limits are inclusive: a share equal to the limit passes.  Without ``gated`` nothing may be released.
+    the share limits are inclusive: a share equal to the limit passes.  The interval and day rules must also hold for
+    what is left when the ``coalition`` largest occupants are taken out, or the largest building of a cohort.
+    A group with fewer than ``settled_occupants`` whose roster changed keeps silent until ``changes_together``
+    occupants have changed since it last spoke; one that speaks and keeps silent by turns, ``flips_allowed`` times,
+    keeps silent for the rest of the month.  Without ``gated`` nothing may be released.
     """
 
     name: str
@@ -27,6 +31,10 @@ class Policy:
     min_buildings: int = 5
     max_building_share_percent: int = 40
     max_day_share_percent: int = 15
+    coalition: int = 1
+    settled_occupants: int = 60
+    changes_together: int = 5
+    flips_allowed: int = 2
     gated: bool = True
     synthetic_only: bool = False
 

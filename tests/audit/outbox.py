@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from factory import FIRST, Town
+from factory import DAY, FIRST, Town
 
+from planner.privacy.document import outside
+from planner.privacy.recount import groups_of, houses_of
+from planner.security.churn import standing
+from planner.security.enrolment import Enrolment, Level
 from planner.security.entities import Entity
 from planner.security.envelope import Header, seal
+from planner.security.gate import Gate, Release, ReleaseCandidate
 from planner.security.keys import Identity
 from planner.security.policy import EXCHANGE
+from planner.security.releases import ReleaseLedger
+from planner.security.reviews import Reviews
 from planner.security.roster import Roster
+from planner.security.slot import Slot
 
 NOW = int(FIRST.timestamp()) - 12 * 3600
 YEAR = 365 * 86400
@@ -58,6 +68,38 @@ class Post:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"".join(line + b"\n" for line in lines))
 
+    def remember(self) -> None:
+        """privacy.json, what is published of it, and the ledger beside the run, as the outbox stands."""
+        slot = Slot(FIRST.date().isoformat(), NOW, NOW + DAY * 3600, NOW + self.town.n * 3600)
+        ledger = ReleaseLedger(self.town.root.parent / "town.releases.sqlite")
+        groups = groups_of(houses_of(self.town.root))
+        everybody = Enrolment("site", Level.COHORT, tuple(u for g in groups.values() for u in g.enrolment.units))
+        known = standing(ledger, slot, EXCHANGE, everybody)
+        for group in groups.values():
+            enrolment = known.known(group.enrolment)
+            fields = {"position_wh": tuple(group.delta_wh.sum(axis=0).tolist()), "cost": 1}
+            candidate = ReleaseCandidate(enrolment, "commit", "clear-1", 1, fields, group.delta_wh, slot)
+            released = Gate(EXCHANGE, reviews=Reviews(ledger).all).decide(candidate)
+            assert isinstance(released, Release), released
+            ledger.record(candidate, released)
+        ledger.close()
+        lines = {name: (self.town.root / f"outbox/{name}.jsonl").read_bytes().splitlines() for name in groups}
+        sent = {name: {"envelopes": len(rows), "bytes": sum(map(len, rows))} for name, rows in lines.items()}
+        rows = [
+            {"group": name, "kind": "building", "spoke": True, **counts, "intervals": self.town.n}
+            for name, counts in sent.items()
+        ]
+        told = {
+            "report": 1,
+            "day": slot.day,
+            "clear": "clear-1",
+            "policy": "exchange",
+            "policy_sha256": EXCHANGE.sha256,
+        }
+        told |= {"unit": "occupant", "rules": asdict(EXCHANGE), "groups": rows}
+        (self.town.root / "privacy.json").write_text(json.dumps(told))
+        (self.town.root / "market/privacy.json").write_text(json.dumps(outside(told)))
+
 
 def released_town(root: Path) -> Post:
     """A run of two large buildings under preset exchange, with everything sent as it should be."""
@@ -67,4 +109,5 @@ def released_town(root: Path) -> Post:
     (root / "market/roster.json").write_bytes(post.roster.to_bytes())
     for group in ("b1", "b2"):
         post.send(group, post.answer(group), post.commit(group))
+    post.remember()
     return post

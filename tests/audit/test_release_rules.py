@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +67,37 @@ def quiet(post: Post) -> None:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
+def five_busy(post: Post) -> None:
+    """In interval 5 only five units of b1 have a position: four besides any of them."""
+    quiet(post)
+    cell("buildings/b1/units.csv", "offered_kwh", "0.050", unit="b1.u02", interval=5)(post.town.root)
+
+
+def told(post: Post, **changes: object) -> None:
+    path = post.town.root / "market/privacy.json"
+    document = json.loads(path.read_text())
+    document["groups"][0] |= changes
+    path.write_text(json.dumps(document))
+
+
+def ledger(post: Post) -> sqlite3.Connection:
+    return sqlite3.connect(post.town.root.parent / "town.releases.sqlite", isolation_level=None)
+
+
+def another_roster(post: Post, clear: str) -> None:
+    """The ledger knows a release of the same hours for everybody of b1 but one."""
+    db = ledger(post)
+    row = list(db.execute("SELECT * FROM release WHERE grp = 'b1'").fetchone())
+    places = json.loads(db.execute("SELECT places FROM roster WHERE sha256 = ?", (row[-1],)).fetchone()[0])
+    db.execute("INSERT INTO roster VALUES ('less', ?)", (json.dumps(places[1:]),))
+    if clear == row[1]:
+        db.execute("UPDATE release SET roster = 'less' WHERE grp = 'b1'")
+    else:
+        row[1], row[-1] = clear, "less"
+        db.execute(f"INSERT INTO release VALUES ({', '.join('?' * len(row))})", row)
+    db.close()
+
+
 BROKEN: list[tuple[str, Change]] = [
     ("R1", forge),
     ("R1", lambda post: post.send("b1", post.commit("b1", 1), post.answer("b1", 0))),
@@ -82,6 +115,15 @@ BROKEN: list[tuple[str, Change]] = [
     ("R6", lambda post: post.send("b3", post.commit("b1"))),
     ("R6", lambda post: cell("market/groups.csv", "dark", "true", group="b1")(post.town.root)),
     ("R6", lambda post: post.send("b1", post.answer("b1"), post.commit("b1", extra_wh=1))),
+    ("R7", five_busy),
+    ("R8", lambda post: another_roster(post, "clear-0")),
+    ("R9", lambda post: another_roster(post, "clear-0")),
+    ("R9", lambda post: another_roster(post, "clear-1")),
+    ("R9", lambda post: ledger(post).execute("DELETE FROM release WHERE grp = 'b1'").close()),
+    ("R9", lambda post: ledger(post).execute("DELETE FROM member WHERE building = 'b1'").close()),
+    ("R10", lambda post: told(post, occupants=20)),
+    ("R10", lambda post: told(post, envelopes=3)),
+    ("R10", lambda post: told(post, bytes="many")),
 ]
 
 

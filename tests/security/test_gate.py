@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.security.disclosure import examine, exceeds, p_percent_unsafe, share_ppm, static_size
-from planner.security.enrolment import EnrolledUnit, Enrolment, Level
+from planner.security.enrolment import EnrolledUnit, Enrolment, Level, Member
 from planner.security.gate import Decision, Gate, Internal, Refusal, Release, ReleaseCandidate, Step
 from planner.security.policy import EXCHANGE, INTERNAL, LAB, PRESETS, STAMP, STRICT, Policy
+from planner.security.slot import Slot
 
 
 def group(contracted: list[int], level: Level = Level.BUILDING, buildings: int = 1) -> Enrolment:
@@ -25,13 +26,14 @@ def group(contracted: list[int], level: Level = Level.BUILDING, buildings: int =
 
 
 TWENTY = group([100] * 20)
+DAY = Slot("2026-10-25", 0, 86_400, 86_400)
 
 
 def candidate(contributions: Any, enrolment: Enrolment = TWENTY, **changes: Any) -> ReleaseCandidate:
     """An answer over as many intervals as ``contributions`` has columns."""
     array = np.array(contributions, dtype=np.int64)
     fields: dict[str, Any] = {"round": 0, "lots": (3,) * array.shape[1], "cost": 5}
-    return replace(ReleaseCandidate(enrolment, "answer", "day-1", 0, fields, array), **changes)
+    return replace(ReleaseCandidate(enrolment, "answer", "day-1", 0, fields, array, DAY), **changes)
 
 
 def day(*columns: list[int], occupants: int = 20) -> list[list[int]]:
@@ -51,26 +53,26 @@ def decide(contributions: Any, policy: Policy = EXCHANGE, **changes: Any) -> Dec
 # --- the rules as arithmetic
 
 
-def test_handbook_example_1() -> None:
+def test_T_P01_handbook_example_1() -> None:
     """T-P01: 100,000 = 50,000 + 49,000 + 1,000 passes (1, 90) and leaks the largest within 2 %."""
     assert p_percent_unsafe(100_000, 50_000, 49_000, 10)
     assert not exceeds(50_000, 100_000, 90)
 
 
-def test_handbook_example_2() -> None:
+def test_T_P02_handbook_example_2() -> None:
     """T-P02: safe under p% with p = 10, although the two largest hold more than 90.9 %."""
     assert not p_percent_unsafe(110_000, 52_000, 50_000, 10)
     assert 1000 * (52_000 + 50_000) > 909 * 110_000
 
 
-def test_p_percent_equality_is_safe_and_one_wh_less_is_not() -> None:
+def test_T_P10_p_percent_equality_is_safe_and_one_wh_less_is_not() -> None:
     """T-P10: 100 x rest = p x largest exactly; with numbers a float would blur."""
     big = 10**14
     assert not p_percent_unsafe(big + 0 + big // 10, big, 0, 10)
     assert p_percent_unsafe(big + big // 10 - 1, big, 0, 10)
 
 
-def test_share_equality_passes() -> None:
+def test_T_P10_share_equality_passes() -> None:
     """T-P10."""
     assert not exceeds(15, 100, 15)
     assert exceeds(15 * 10**12 + 1, 100 * 10**12, 15)
@@ -96,16 +98,14 @@ def test_share_equality_passes() -> None:
         {"clear_id": "day\u200b1"},
         {"sequence": -1},
         {"sequence": True},
-        {"changed_occupants": -1},
-        {"contributions_wh": np.full((20, 1), -5, dtype=np.int64)},
-        {"contributions_wh": np.full((20, 1), 50.0)},
-        {"contributions_wh": np.full((19, 1), 50, dtype=np.int64)},
-        {"contributions_wh": np.full((20, 1), np.iinfo(np.int64).min)},
-        {"contributions_wh": np.full((20, 1), 2**60)},
-        {"contributions_wh": [[50]] * 20},
+        {"delta_wh": np.full((20, 1), 50.0)},
+        {"delta_wh": np.full((19, 1), 50, dtype=np.int64)},
+        {"delta_wh": np.full((20, 1), np.iinfo(np.int64).min)},
+        {"delta_wh": np.full((20, 1), 2**60)},
+        {"delta_wh": [[50]] * 20},
     ],
 )
-def test_schema(changes: dict[str, Any]) -> None:
+def test_T_P26_schema(changes: dict[str, Any]) -> None:
     """Step 0, T-P26: nothing but the allowed integers, and contributions that fit them."""
     assert isinstance(decide([[50]] * 20), Release)
     assert step_of(decide([[50]] * 20, **changes)) is Step.SCHEMA
@@ -136,13 +136,13 @@ def test_static_size(enrolment: Enrolment, passes: bool) -> None:
     assert static_size(enrolment, EXCHANGE).passes is passes
 
 
-def test_three_offices_are_never_released() -> None:
+def test_T_P03_three_offices_are_never_released() -> None:
     """T-P03."""
     for values in ([[50]] * 3, [[0]] * 3, [[1], [1], [1]]):
         assert step_of(decide(values, enrolment=group([100] * 3))) is Step.SIZE
 
 
-def test_a_large_tenant() -> None:
+def test_T_P05_a_large_tenant() -> None:
     """T-P05: one holds 60 % of the contracted energy, 29 small ones the rest."""
     enrolment = group([60 * 29] + [40] * 29)
     decision = decide([[50]] * 30, enrolment=enrolment)
@@ -152,7 +152,7 @@ def test_a_large_tenant() -> None:
     assert decision.findings.size.largest_occupant_ppm == 600_000
 
 
-def test_holding_counts_once() -> None:
+def test_T_P06_holding_counts_once() -> None:
     """T-P06: one company in 12 of 15 offices makes four occupants, even where nothing is contracted."""
     units = tuple(EnrolledUnit(f"u{n}", "holding" if n < 12 else f"o{n}", "b", 0) for n in range(15))
     enrolment = Enrolment("g", Level.BUILDING, units)
@@ -161,15 +161,14 @@ def test_holding_counts_once() -> None:
     assert not static_size(enrolment, EXCHANGE).passes
 
 
-def test_landlord_and_vacant_units_do_not_count() -> None:
+def test_T_P07_landlord_and_vacant_units_do_not_count() -> None:
     """T-P07: neither in the static count, nor in the active count, nor in any sum."""
     offices = tuple(EnrolledUnit(f"o{n}", f"o{n}", "b", 10) for n in range(14))
     extra = tuple(EnrolledUnit(f"x{n}", f"x{n}", "b", 10, counted=False) for n in range(9))
     enrolment = Enrolment("g", Level.BUILDING, extra + offices)
     delta = np.array([[900]] * 9 + [[-7]] * 14, dtype=np.int64)
-    contributions = enrolment.contributions(delta)
-    assert contributions.tolist() == [[7]] * 14
-    assert step_of(decide(contributions, enrolment=enrolment)) is Step.SIZE
+    assert enrolment.contributions(delta).tolist() == [[7]] * 14
+    assert step_of(decide(delta, enrolment=enrolment)) is Step.SIZE
 
 
 def test_units_of_one_occupant_are_added_in_magnitude() -> None:
@@ -179,23 +178,22 @@ def test_units_of_one_occupant_are_added_in_magnitude() -> None:
     delta = np.array([[30, 1], [5, 0], [-30, 2]], dtype=np.int64)
     assert enrolment.occupants == ("y", "z")
     assert enrolment.contributions(delta).tolist() == [[5, 0], [60, 3]]
-    after = delta.copy()
-    after[0, 1], after[2, 0] = 9, 0
-    assert enrolment.changed(delta, delta) == 0
-    assert enrolment.changed(delta, after) == 1
+    assert enrolment.by_building(delta) == {"b": 68}
+    assert enrolment.without("b", delta).tolist() == [[0, 0], [0, 0]]
 
 
 # --- steps 3, 4 and 6
 
 
-def test_active_count_exactly_k() -> None:
-    """T-P10: five active pass, four do not.  Both are safe under p%."""
+def test_T_P10_active_count_exactly_k() -> None:
+    """T-P10: five active hold step 3, four do not; five are four for whoever is one of them, so six are released."""
     full = [10] * 20
-    assert isinstance(decide(day(full, full, [10] * 5)), Release)
+    assert isinstance(decide(day(full, full, [10] * 6)), Release)
+    assert step_of(decide(day(full, full, [10] * 5))) is Step.INSIDER
     assert step_of(decide(day(full, full, [10] * 4))) is Step.ACTIVE
 
 
-def test_two_active_at_night_refuse_the_day() -> None:
+def test_T_P04_two_active_at_night_refuse_the_day() -> None:
     """T-P04: 30 members, two of them active at 03:00: no interval leaves, there is no hole at 03:00."""
     columns = [[100] * 30 for _ in range(96)]
     columns[12] = [100, 100]
@@ -210,9 +208,12 @@ def test_two_active_at_night_refuse_the_day() -> None:
 
 
 def test_concentration_in_one_interval() -> None:
-    """Rest of 4 below the two largest: 100 x 4 = 10 x 40 is safe, 10 x 41 is not."""
+    """Rest of 4 below the two largest: 100 x 4 = 10 x 40 is safe, 10 x 41 is not.
+
+    What is left for the largest of them: 3 below 40 and 1, 100 x 3 < 10 x 40.
+    """
     calm = [1000] * 20
-    assert isinstance(decide(day(calm, [40, 40, 1, 1, 1, 1])), Release)
+    assert step_of(decide(day(calm, [40, 40, 1, 1, 1, 1]))) is Step.INSIDER
     decision = decide(day(calm, [41, 40, 1, 1, 1, 1]))
     assert step_of(decision) is Step.CONCENTRATION
     assert isinstance(decision, Refusal)
@@ -234,7 +235,7 @@ def test_cap_on_the_daily_total() -> None:
     assert decision.findings.largest_day_share_ppm == 601 * 10**6 // 4001
 
 
-def test_signs_do_not_cancel() -> None:
+def test_T_P08_signs_do_not_cancel() -> None:
     """T-P08: sun on one roof offers what four others request; the net is nothing, the test sees five actors."""
     delta = np.zeros((20, 1), dtype=np.int64)
     delta[:3, 0] = [400, -200, -200]
@@ -243,7 +244,7 @@ def test_signs_do_not_cancel() -> None:
     assert step_of(decide(contributions)) is Step.ACTIVE
 
 
-def test_zero_intervals() -> None:
+def test_T_P09_zero_intervals() -> None:
     """T-P09: an interval in which nobody does anything is no disclosure; a day of them neither."""
     quiet = decide(day([10] * 20, [], [10] * 20))
     assert isinstance(quiet, Release)
@@ -254,27 +255,21 @@ def test_zero_intervals() -> None:
 
 
 def test_strict_needs_fifteen_active() -> None:
-    assert isinstance(decide(day([10] * 15), STRICT), Release)
+    """Fifteen besides whoever asks."""
+    assert isinstance(decide(day([10] * 16), STRICT), Release)
+    assert step_of(decide(day([10] * 15), STRICT)) is Step.INSIDER
     assert step_of(decide(day([10] * 20, [10] * 14), STRICT)) is Step.ACTIVE
     assert isinstance(decide(day([10] * 20, [10] * 14), EXCHANGE), Release)
 
 
 def test_strict_has_a_wider_p() -> None:
-    """Rest of 13 x 1 = 13: safe for p = 25 up to a largest of 52."""
+    """Rest of 13 x 1 = 13: safe for p = 25 up to a largest of 52; for the third of 52, rest of 13 again."""
     calm = [1000] * 20
-    assert isinstance(decide(day(calm, [52, 52] + [1] * 13), STRICT), Release)
+    assert isinstance(decide(day(calm, [52, 52, 52] + [1] * 14), STRICT), Release)
     assert step_of(decide(day(calm, [53, 52] + [1] * 13), STRICT)) is Step.CONCENTRATION
 
 
-# --- successive answers, reviews, presets
-
-
-@pytest.mark.parametrize(("changed", "leaves"), [(None, True), (0, True), (1, False), (4, False), (5, True)])
-def test_successive_answers(changed: int | None, leaves: bool) -> None:
-    """Two answers that differ in one occupant's position tell that occupant's answer to a price."""
-    decision = decide([[50]] * 20, changed_occupants=changed)
-    assert isinstance(decision, Release) is leaves
-    assert leaves or step_of(decision) is Step.SUCCESSIVE
+# --- reviews, presets
 
 
 def test_reviews_come_last_and_in_order() -> None:
@@ -294,7 +289,7 @@ def test_reviews_come_last_and_in_order() -> None:
     assert asked == ["silent", "once"]
 
 
-def test_internal_and_lab_release_nothing() -> None:
+def test_T_P27_internal_and_lab_release_nothing() -> None:
     """T-P27: the same numbers that would pass are stamped, and no Release exists to be sent."""
     kept = decide([[50]] * 20, INTERNAL)
     assert isinstance(kept, Internal)
@@ -320,13 +315,13 @@ def test_release_holds_the_canonical_body_and_nothing_of_the_group() -> None:
     assert release.body == b'{"clear":"day-1","cost":5,"group":"g","lots":[3],"round":0}'
 
 
-def test_policies_differ_by_hash() -> None:
+def test_T_P28_policies_differ_by_hash() -> None:
     """T-P28: an edited threshold is another policy."""
     hashes = {policy.sha256 for policy in PRESETS.values()} | {replace(EXCHANGE, p_percent=9).sha256}
     assert len(hashes) == len(PRESETS) + 1
 
 
-def naive(rows: list[list[int]], policy: Policy) -> bool:
+def holds(rows: list[list[int]], policy: Policy) -> bool:
     """Steps 3, 4 and 6 once more, in fractions and loops."""
     for column in zip(*rows, strict=True):
         ordered = sorted(column, reverse=True)
@@ -336,6 +331,19 @@ def naive(rows: list[list[int]], policy: Policy) -> bool:
             return False
     total = sum(map(sum, rows))
     return all(sum(row) * 100 <= policy.max_day_share_percent * total for row in rows)
+
+
+def naive(rows: list[list[int]], policy: Policy) -> bool:
+    """All of the gate for a single building: as it is, and for the largest of the day and of each interval."""
+    largest = max(range(len(rows)), key=lambda n: sum(rows[n]))
+    if not holds(rows, policy) or not holds([row for n, row in enumerate(rows) if n != largest], policy):
+        return False
+    uncapped = replace(policy, max_day_share_percent=100)
+    for column in zip(*rows, strict=True):
+        rest = sorted(column)[:-1]
+        if not holds([[value] for value in rest], uncapped):
+            return False
+    return True
 
 
 @given(
@@ -352,5 +360,49 @@ def test_the_gate_agrees_with_a_naive_reading(rows: list[list[int]], policy: Pol
 
 def test_order_of_occupants_does_not_matter() -> None:
     rows = np.arange(60, dtype=np.int64).reshape(20, 3) % 7
-    size = static_size(TWENTY, EXCHANGE)
-    assert examine(rows, size, EXCHANGE) == examine(rows[::-1], size, EXCHANGE)
+    size, everybody = static_size(TWENTY, EXCHANGE), np.ones(20, dtype=np.bool_)
+    assert examine(rows, everybody, size, EXCHANGE) == examine(rows[::-1], everybody, size, EXCHANGE)
+
+
+# --- insiders and a roster that was fixed earlier
+
+
+def cohort_of_six() -> Enrolment:
+    """Three occupants in each of six buildings, 100 Wh by contract each."""
+    units = [EnrolledUnit(f"u{n:02}", f"u{n:02}", f"b{n // 3}", 100) for n in range(18)]
+    return Enrolment("c", Level.COHORT, tuple(units))
+
+
+def test_the_largest_building_takes_itself_out() -> None:
+    """Seven active, three of them in one building: for its gateway four are left."""
+    delta = np.full((18, 2), 100, dtype=np.int64)
+    delta[:, 1] = 0
+    delta[[0, 1, 2, 3, 6, 9, 12], 1] = [60, 60, 60, 50, 50, 50, 50]
+    assert step_of(decide(delta, enrolment=cohort_of_six())) is Step.INSIDER
+    delta[15, 1] = 50
+    assert isinstance(decide(delta, enrolment=cohort_of_six()), Release)
+
+
+def test_T_P24_a_coalition_of_probe_accounts() -> None:
+    """Thirteen of fifteen offices belong to one attacker: two are left, whatever the numbers."""
+    rows = [[50]] * 15
+    assert isinstance(decide(rows, enrolment=group([1] * 15)), Release)
+    wary = replace(EXCHANGE, coalition=13)
+    assert step_of(decide(rows, wary, enrolment=group([1] * 15))) is Step.INSIDER
+
+
+def test_who_moved_out_stays_on_the_roster_and_who_moved_in_helps_no_count() -> None:
+    """T-P22, T-P23: fifteen by the month's roster; two have left, three probe accounts have come."""
+    fixed = tuple(Member("b0", f"u{n:03}", 100) for n in range(15))
+    today = group([100] * 15)
+    units = tuple(replace(u, occupant=f"new{n}") if n < 3 else u for n, u in enumerate(today.units))
+    enrolment = replace(today, units=units, fixed=fixed)
+    assert static_size(enrolment, EXCHANGE).occupants == 15
+    assert enrolment.places == today.places
+    delta = np.zeros((15, 1), dtype=np.int64)
+    delta[:7] = 50  # three newcomers and four of the roster
+    assert step_of(decide(delta, enrolment=enrolment)) is Step.ACTIVE
+    delta[:9] = 50
+    assert isinstance(decide(delta, enrolment=enrolment), Release)
+    delta[0] = 50_000  # a newcomer is protected like everybody
+    assert step_of(decide(delta, enrolment=enrolment)) is Step.CONCENTRATION

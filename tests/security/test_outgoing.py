@@ -19,6 +19,7 @@ from planner.security.opening import open_envelope
 from planner.security.outgoing import send_notice, send_release
 from planner.security.policy import EXCHANGE, INTERNAL
 from planner.security.refusal import Reason, Refused
+from planner.security.slot import Slot
 
 CANARY = "canary-7f3a"
 PACKAGE = Path(planner.security.__file__).parent
@@ -29,7 +30,10 @@ def candidate(**changes: Any) -> ReleaseCandidate:
     enrolment = Enrolment("b1", Level.BUILDING, units)
     contributions = np.full((20, 2), 424_242, dtype=np.int64)
     fields = {"position_wh": (1200, -300), "cost": -5}
-    return replace(ReleaseCandidate(enrolment, "commit", "day-1", 3, fields, contributions), **changes)
+    return replace(
+        ReleaseCandidate(enrolment, "commit", "day-1", 3, fields, contributions, Slot("2026-10-25", 0, 7200, 7200)),
+        **changes,
+    )
 
 
 def exchange_world(world: World) -> World:
@@ -83,7 +87,7 @@ def test_no_canary_in_anything_that_leaves(world: World) -> None:
     """T-P12: names and quantities of units are in no envelope, opened body, reason or reply."""
     world = exchange_world(world)
     release = Gate(EXCHANGE).decide(candidate())
-    refusal = Gate(EXCHANGE).decide(candidate(contributions_wh=np.eye(20, 2, dtype=np.int64)))
+    refusal = Gate(EXCHANGE).decide(candidate(delta_wh=np.eye(20, 2, dtype=np.int64)))
     assert isinstance(release, Release)
     assert isinstance(refusal, Refusal)
     data = send_release(release, world.identities["gateway-1"], ["market"], world.roster, NOW)

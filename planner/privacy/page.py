@@ -1,0 +1,205 @@
+"""The privacy report of a run: one document and one page of text, in an inside and an outside version.
+
+The inside version is for the site and its privacy officer: it has counts, shares and reasons.  The outside version is
+what may be handed on: the same page without them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from planner.ledger import Run
+from planner.privacy.calibration import may_leave as gate_lets_out
+from planner.privacy.document import outside
+from planner.privacy.recount import groups_of, houses_of
+from planner.privacy.rules import RULES
+from planner.problems import InvalidInput, Problem
+from planner.security.messages import release_types
+from planner.security.policy import PRESETS
+from planner.security.roster import Roster
+
+RESIDUAL_RISK = (
+    "A reader with outside knowledge of most members of a group can bound the rest.",
+    "Quarter-hour sums can suggest the opening hours of a group.",
+    "Days before and after a change of occupants can be compared: planner privacy attack measures how well.",
+    "A gateway that betrays its own occupants is not stopped by any of this: it sees their limits and answers.",
+)
+NO_CLAIM = (
+    "Sums over groups under stated disclosure rules. No claim is made that nobody can be recognised: inside they are "
+    "personal data, outside aggregates of low risk under contract."
+)
+NO_NOISE = (
+    "No noise is added to what the market acts on: it would break the balance or, repaired, protect nobody. For one "
+    "day of 96 intervals (1 kWh bound, epsilon 1) it would take about 2,400 occupants before the noise is below 5 %."
+)
+
+
+def report(run: Run, *, for_outside: bool = False) -> dict[str, Any]:
+    """The document; raises InvalidInput for a run that says nothing of its releases."""
+    path = run.folder / "privacy.json"
+    written = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if "rules" not in written:
+        hint = "only a clear of this version writes all of it"
+        raise InvalidInput([Problem("privacy.json", 0, "says nothing of what was released", hint=hint)])
+    if for_outside:
+        return (_nothing_released(written) if written["stamp"] else outside(written)) | _fixed(run)
+    recounted = _recounted(run, written)
+    price = {"price_of_privacy": run.certificate.get("price_of_privacy")}
+    return dict(written) | price | {"groups": recounted} | _fixed(run)
+
+
+def _nothing_released(written: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("report", "day", "policy", "policy_sha256", "unit", "stamp")
+    return {name: written[name] for name in kept} | {"groups": []}
+
+
+def _fixed(run: Run) -> dict[str, Any]:
+    """What is the same in both versions: who can read, what is claimed, what is left."""
+    return {
+        "fields": {name: sorted(kind.fields) for name, kind in release_types().items()},
+        "readers": _readers(run),
+        "dp": {"used": False, "why": NO_NOISE},
+        "claim": NO_CLAIM,
+        "residual_risk": list(RESIDUAL_RISK),
+    }
+
+
+def _readers(run: Run) -> list[str]:
+    path = run.folder / "market" / "roster.json"
+    if not path.is_file():
+        return []
+    roster = Roster.from_bytes(path.read_bytes().strip())
+    return [
+        f"{e.name} ({record.public.key_id})" for e in roster.entities if e.role == "marketplace" for record in e.sealing
+    ]
+
+
+def _recounted(run: Run, written: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The groups as the gate saw them, beside what other rules would say of their committed positions."""
+    try:
+        groups = groups_of(houses_of(run.folder))
+    except InvalidInput:
+        return list(written["groups"])
+    policy = PRESETS.get(written["policy"])
+    rows = []
+    for row in written["groups"]:
+        if (group := groups.get(row["group"])) is None:
+            rows.append(row)
+            continue
+        table = group.enrolment.contributions(group.delta_wh)
+        other = {}
+        for rule in RULES:
+            failing, cells = rule.failing(table)
+            other[rule.name] = {
+                "cells_failing": failing,
+                "cells": cells,
+                "day_total_passes": not rule.fails_on_the_day(table),
+            }
+        passes = gate_lets_out(group, policy) if policy is not None and policy.gated else None
+        rows.append(dict(row) | {"other_rules": other, "commitment_passes_again": passes})
+    return rows
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """The document as a page of text."""
+    return "\n".join(_lines(document)) + "\n"
+
+
+def _lines(d: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Privacy report, delivery day {d['day']}, rules: preset {d['policy']} ({d['policy_sha256'][:12]})"
+    if d.get("stamp"):
+        yield ""
+        yield str(d["stamp"]).upper() + ": this preset lets nothing out of the site."
+    yield from _titled("What left", _what_left(d))
+    yield from _titled("Under which rules", _rules(d))
+    yield from _titled("How close to the limits", _limits(d))
+    yield from _titled("Beside other rules (committed positions)", _others(d))
+    yield from _titled("Can two outputs be subtracted", _differences(d))
+    yield from _titled("Who said nothing, and why", _silent(d))
+    yield from _titled("What it cost", _cost(d))
+    yield from _titled("Who can read it", d["readers"] or ["nobody: nothing was sealed"])
+    yield from _titled("Why no noise", [d["dp"]["why"]])
+    yield from _titled("What is claimed", [d["claim"]])
+    yield from _titled("What risk is left", d["residual_risk"])
+    yield from _titled("Check it", ["planner audit RUN re-counts sizes, shares and activity from the files."])
+
+
+def _titled(title: str, lines: Any) -> Iterator[str]:
+    found = list(lines)
+    if found:
+        yield ""
+        yield title
+        yield from (f"  {line}" for line in found)
+
+
+def _what_left(d: Mapping[str, Any]) -> Iterator[str]:
+    for group in d["groups"]:
+        if group["spoke"]:
+            told = f"{group['envelopes']} sealed messages of {group['intervals']} intervals, {group['bytes']:,} bytes"
+            yield f"{group['group']} ({group['kind']}): {told}"
+    for name, fields in d["fields"].items():
+        yield f"fields of {name}: {', '.join(fields)}; whole numbers and ids, nothing else"
+
+
+def _rules(d: Mapping[str, Any]) -> Iterator[str]:
+    rules = d.get("rules", {})
+    if not rules or d.get("stamp"):
+        return
+    yield (
+        f"at least {rules['min_occupants']} occupants, in a cohort {rules['min_buildings']} buildings; at least "
+        f"{rules['k_active']} active in every interval; none above {rules['max_day_share_percent']} % of a day"
+    )
+    if "p_percent" in rules:
+        yield (
+            f"p% rule with p = {rules['p_percent']} in every interval, and all of it again without the "
+            f"{rules['coalition']} largest occupant(s) and without the largest building"
+        )
+    yield "whole days or nothing; any two answers differ in nobody or in enough occupants; rosters stand for a month"
+
+
+def _limits(d: Mapping[str, Any]) -> Iterator[str]:
+    for g in d["groups"]:
+        if g.get("min_active") is not None:
+            yield (
+                f"{g['group']}: {g['occupants']} occupants, at least {g['min_active']} active, the largest "
+                f"{_percent(g['worst_interval_share_ppm'])} of an interval and {_percent(g['largest_day_share_ppm'])} "
+                f"of the day; {g['held_back']} answers held back"
+            )
+
+
+def _others(d: Mapping[str, Any]) -> Iterator[str]:
+    for g in d["groups"]:
+        if rules := g.get("other_rules"):
+            cells = ", ".join(f"{name} {r['cells_failing']}/{r['cells']}" for name, r in rules.items())
+            totals = ", ".join(name for name, r in rules.items() if r["day_total_passes"]) or "none"
+            yield f"{g['group']}: intervals failing {cells}; the day's total passes {totals}"
+
+
+def _differences(d: Mapping[str, Any]) -> Iterator[str]:
+    if d.get("stamp") or not d["groups"]:
+        return
+    if not any("compared_with" in g for g in d["groups"]):
+        yield "no sum over fewer occupants than the rules allow follows from this release and earlier ones"
+    for g in d["groups"]:
+        if "compared_with" in g:
+            nearest = g["smallest_difference"]
+            told = "none overlaps" if nearest is None else f"the nearest differs in {nearest} occupants"
+            yield f"{g['group']}: held against {g['compared_with']} other rosters of the same hours, {told}"
+
+
+def _silent(d: Mapping[str, Any]) -> Iterator[str]:
+    for g in d["groups"]:
+        if g.get("silent_because"):
+            yield f"{g['group']}: {g['silent_because']}"
+
+
+def _cost(d: Mapping[str, Any]) -> Iterator[str]:
+    price = d.get("price_of_privacy")
+    if price is not None:
+        yield f"{price:.2f} of surplus forgone by groups that said nothing, at the day's prices (currency of the case)"
+
+
+def _percent(ppm: int) -> str:
+    return f"{ppm / 10_000:.1f} %"

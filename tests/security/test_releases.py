@@ -1,0 +1,282 @@
+"""The release ledger and the questions that the gate asks it: across answers, clears, days and months."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from planner.security.churn import CHANGED, LOCKED, Standing, standing
+from planner.security.enrolment import EnrolledUnit, Enrolment, Level
+from planner.security.gate import Decision, Gate, Refusal, Release, ReleaseCandidate, Step
+from planner.security.policy import EXCHANGE, Policy
+from planner.security.releases import ReleaseLedger
+from planner.security.reviews import Reviews
+from planner.security.slot import Slot
+
+HOUR = 3600
+
+
+def day(number: int, month: int = 6, look_ahead_h: int = 0) -> Slot:
+    begin = (31 * month + number) * 24 * HOUR
+    return Slot(f"2026-{month:02}-{number:02}", begin, begin + 24 * HOUR, begin + (24 + look_ahead_h) * HOUR)
+
+
+def units(names: Iterable[int], building: str = "b") -> tuple[EnrolledUnit, ...]:
+    return tuple(EnrolledUnit(f"{building}-u{n:03}", f"{building}-o{n:03}", building, 100) for n in names)
+
+
+class Site:
+    """One group of a site through days and months."""
+
+    def __init__(self, ledger: ReleaseLedger, policy: Policy = EXCHANGE) -> None:
+        self.ledger, self.policy = ledger, policy
+        self.gate = Gate(policy, reviews=Reviews(ledger).all)
+        self.sequence = 0
+
+    def enrolled(self, names: Iterable[int], slot: Slot, group: str = "b", level: Level = Level.BUILDING) -> Enrolment:
+        today = Enrolment(group, level, units(names))
+        return self.standing(today, slot).known(today)
+
+    def standing(self, today: Enrolment, slot: Slot) -> Standing:
+        return standing(self.ledger, slot, self.policy, today)
+
+    def say(
+        self,
+        enrolment: Enrolment,
+        slot: Slot,
+        delta: object = 50,
+        clear: str = "clear-1",
+        kind: str = "commit",
+    ) -> Decision:
+        array = np.zeros((len(enrolment.units), 2), dtype=np.int64) + np.asarray(delta, dtype=np.int64)
+        total = tuple(array.sum(axis=0).tolist())
+        fields = {"position_wh": total, "cost": 5} if kind == "commit" else {"round": 0, "lots": total, "cost": 5}
+        candidate = ReleaseCandidate(enrolment, kind, clear, self.sequence, fields, array, slot)
+        decision = self.gate.decide(candidate)
+        if isinstance(decision, Release):
+            self.ledger.record(candidate, decision)
+            self.sequence += 1
+        return decision
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(ReleaseLedger(tmp_path / "site.releases.sqlite"))
+
+
+def step(decision: Decision) -> Step:
+    assert isinstance(decision, Refusal), decision
+    return decision.step
+
+
+def some(count: int, of: int = 20, wh: int = 7) -> np.ndarray:
+    """50 Wh each, ``wh`` more for the first ``count``."""
+    return 50 + wh * (np.arange(of) < count)[:, None]
+
+
+# --- successive answers
+
+
+@pytest.mark.parametrize(("changed", "leaves"), [(0, True), (1, False), (4, False), (5, True)])
+def test_successive_answers(site: Site, changed: int, leaves: bool) -> None:
+    """Two answers that differ in one occupant's position tell that occupant's answer to a price."""
+    twenty = site.enrolled(range(20), day(1))
+    assert isinstance(site.say(twenty, day(1), kind="answer"), Release)
+    decision = site.say(twenty, day(1), some(changed), kind="answer")
+    assert isinstance(decision, Release) is leaves
+    assert leaves or step(decision) is Step.SUCCESSIVE
+
+
+def test_answers_that_do_not_follow_each_other_are_compared_too(site: Site) -> None:
+    """Five change and four of them change back: the third answer differs from the first in one."""
+    twenty = site.enrolled(range(20), day(1))
+    one = np.array(some(0))
+    one[4] += 7
+    assert isinstance(site.say(twenty, day(1), some(0), kind="answer"), Release)
+    assert isinstance(site.say(twenty, day(1), some(5), kind="answer"), Release)
+    assert step(site.say(twenty, day(1), one, kind="answer")) is Step.SUCCESSIVE
+
+
+def test_one_occupant_with_two_units_is_one_change(site: Site) -> None:
+    pair = units(range(20))
+    shared = tuple(replace(unit, occupant=f"b-o{n // 2:03}") for n, unit in enumerate(pair))
+    today = Enrolment("b", Level.BUILDING, (*shared, *units(range(20, 40))))
+    enrolment = site.standing(today, day(1)).known(today)
+    assert isinstance(site.say(enrolment, day(1)), Release)
+    assert step(site.say(enrolment, day(1), some(8, of=40))) is Step.SUCCESSIVE
+    assert isinstance(site.say(enrolment, day(1), some(10, of=40)), Release)
+
+
+# --- the same day again
+
+
+def test_a_clear_repeated_with_the_same_input_is_the_same_release(site: Site) -> None:
+    twenty = site.enrolled(range(20), day(1))
+    answers = [some(0), some(5), some(10)]
+    first = [site.say(twenty, day(1), delta) for delta in answers]
+    again = [site.say(twenty, day(1), delta) for delta in answers]
+    assert all(isinstance(decision, Release) for decision in [*first, *again])
+    assert len(list(site.ledger.digests("b", day(1)))) == 3
+
+
+def test_another_input_is_another_clear_about_the_same_people(site: Site) -> None:
+    """Everybody may have changed or nobody; if one did, the two clears are subtracted."""
+    twenty = site.enrolled(range(20), day(1))
+    site.say(twenty, day(1), clear="clear-1")
+    assert isinstance(site.say(twenty, day(1), clear="clear-2"), Release)
+    assert isinstance(site.say(twenty, day(1), some(20), clear="clear-2"), Release)
+    assert step(site.say(twenty, day(1), some(1), clear="clear-3")) is Step.SUCCESSIVE
+
+
+def test_T_P19_an_amendment_with_other_people(site: Site) -> None:
+    """One member fewer is a nested difference; six fewer are not, but the day was about others."""
+    slot = day(1)
+    everybody = site.enrolled(range(26), slot)
+    assert isinstance(site.say(everybody, slot), Release)
+    fewer = Enrolment("b", Level.BUILDING, everybody.units[1:])
+    assert step(site.say(fewer, slot, clear="clear-2", delta=90)) is Step.DIFFERENCING
+    fewer = Enrolment("b", Level.BUILDING, everybody.units[6:])
+    assert step(site.say(fewer, slot, clear="clear-2", delta=90)) is Step.ONCE
+    assert isinstance(site.say(everybody, slot, clear="clear-2", delta=90), Release)
+
+
+def test_T_P21_a_settlement_run_again_after_a_move_out(site: Site) -> None:
+    """A month later the roster is another; the old day can only be spoken of with the old one."""
+    slot = day(1)
+    old = site.enrolled(range(70), slot)
+    assert isinstance(site.say(old, slot), Release)
+    site.say(site.enrolled(range(1, 70), day(1, 7)), day(1, 7))
+    late = Enrolment("b", Level.BUILDING, old.units[1:])
+    assert step(site.say(late, slot, clear="again", delta=90)) is Step.DIFFERENCING
+    assert isinstance(site.say(site.enrolled(range(1, 70), slot), slot, clear="again", delta=0), Release)
+
+
+def test_T_P15_a_total_beside_a_total_without_one(site: Site) -> None:
+    slot = day(1)
+    everybody = site.enrolled(range(20), slot)
+    assert isinstance(site.say(everybody, slot), Release)
+    fewer = replace(everybody, group="b-most", units=everybody.units[1:], fixed=everybody.members[1:])
+    assert step(site.say(fewer, slot)) is Step.DIFFERENCING
+
+
+def test_look_ahead_counts_as_said(site: Site) -> None:
+    """What is said of tomorrow's morning is subtracted from what tomorrow says of it."""
+    last, first = day(31, 7, look_ahead_h=12), day(1, 8)
+    assert last.until > first.begin
+    assert isinstance(site.say(site.enrolled(range(70), last), last), Release)
+    assert step(site.say(site.enrolled(range(1, 70), first), first)) is Step.DIFFERENCING
+    assert isinstance(site.say(site.enrolled(range(1, 70), day(2, 8)), day(2, 8)), Release)
+
+
+# --- months
+
+
+def test_T_P22_one_leaves_a_group_of_thirty(site: Site) -> None:
+    """No effect until the month ends; then silence, for as many months as it takes until five have changed."""
+    assert isinstance(site.say(site.enrolled(range(30), day(1)), day(1)), Release)
+    mid = site.enrolled(range(1, 30), day(15))
+    assert len(mid.places) == 30
+    assert isinstance(site.say(mid, day(15)), Release)
+    for month, left in ((7, 1), (8, 3), (9, 4)):
+        now = site.enrolled(range(left, 30), day(1, month))
+        assert len(now.places) == 30 - left
+        assert site.standing(now, day(1, month)).objection(now, EXCHANGE) == CHANGED
+        assert step(site.say(now, day(1, month))) is Step.CHURN
+    now = site.enrolled(range(5, 30), day(1, 10))
+    assert isinstance(site.say(now, day(1, 10)), Release)
+
+
+def test_a_group_of_sixty_does_not_wait(site: Site) -> None:
+    assert isinstance(site.say(site.enrolled(range(61), day(1)), day(1)), Release)
+    assert isinstance(site.say(site.enrolled(range(1, 61), day(1, 7)), day(1, 7)), Release)
+    assert step(site.say(site.enrolled(range(2, 61), day(1, 8)), day(1, 8))) is Step.CHURN
+
+
+def test_T_P23_a_probe_account_for_one_day(site: Site) -> None:
+    """It joins and is gone the next day: the month's roster takes no notice of it, and it helps no count."""
+    site.say(site.enrolled(range(20), day(1)), day(1))
+    probed = site.enrolled([*range(20), 99], day(2))
+    assert len(probed.places) == 20
+    assert list(probed.on_roster).count(False) == 1
+    quiet = np.zeros((21, 1), dtype=np.int64)
+    quiet[-5:] = 50
+    assert step(site.say(probed, day(2), quiet)) is Step.ACTIVE
+    assert isinstance(site.say(probed, day(2)), Release)
+    assert isinstance(site.say(site.enrolled(range(20), day(3)), day(3)), Release)
+
+
+def test_a_roster_may_be_written_anew_until_the_first_release(site: Site) -> None:
+    assert len(site.enrolled(range(20), day(1)).places) == 20
+    assert len(site.enrolled(range(25), day(1)).places) == 25
+    site.say(site.enrolled(range(25), day(1)), day(1))
+    assert len(site.enrolled(range(20), day(1)).places) == 25
+
+
+def test_without_a_fixed_roster_nothing_leaves(site: Site) -> None:
+    today = Enrolment("b", Level.BUILDING, units(range(20)))
+    assert step(site.say(today, day(1))) is Step.CHURN
+
+
+def test_T_P25_taking_turns_between_speech_and_silence(site: Site) -> None:
+    now = site.enrolled(range(20), day(1))
+    for number, spoke in ((1, True), (2, False), (3, True)):
+        assert site.standing(now, day(number)).objection(now, EXCHANGE) is None
+        site.ledger.note_day("b", day(number), spoke)
+    assert site.standing(now, day(3)).objection(now, EXCHANGE) is None  # the day itself, cleared again
+    assert site.standing(now, day(4)).objection(now, EXCHANGE) == LOCKED
+    assert step(site.say(now, day(4))) is Step.CHURN
+    later = site.enrolled(range(20), day(1, 7))
+    assert isinstance(site.say(later, day(1, 7)), Release)
+
+
+def test_a_day_on_which_any_clear_spoke_is_no_silence(site: Site) -> None:
+    for number, spoke in ((1, True), (1, False), (2, True), (2, False), (3, True)):
+        site.ledger.note_day("b", day(number), spoke)
+    assert site.ledger.flips("b", "2026-06", "2026-06-30") == 0
+
+
+# --- the file
+
+
+def test_nothing_personal_and_no_quantity_is_in_the_file(tmp_path: Path) -> None:
+    site = Site(ReleaseLedger(tmp_path / "l.sqlite"))
+    canaries = tuple(replace(u, id=f"canary-{u.id}", occupant=f"canary-{u.occupant}") for u in units(range(20)))
+    today = Enrolment("b", Level.BUILDING, canaries)
+    assert isinstance(site.say(site.standing(today, day(1)).known(today), day(1), 424_242), Release)
+    site.ledger.close()
+    data = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"canary" not in data
+    assert b"424242" not in data
+    assert (424_242).to_bytes(8, "little") not in data
+
+
+def test_the_file_is_private_and_goes_to_another_process(tmp_path: Path) -> None:
+    ledger = ReleaseLedger(tmp_path / "l.sqlite")
+    site = Site(ledger)
+    site.say(site.enrolled(range(20), day(1)), day(1))
+    assert ledger.path is not None
+    assert ledger.path.stat().st_mode & 0o077 == 0
+    other = pickle.loads(pickle.dumps(site.gate))
+    today = Enrolment("b", Level.BUILDING, units(range(20)))
+    known = site.standing(today, day(1)).known(today)
+    array = np.array(some(1)) + np.zeros((1, 2), dtype=np.int64)
+    fields = {"position_wh": tuple(array.sum(axis=0).tolist()), "cost": 5}
+    assert step(other.decide(ReleaseCandidate(known, "commit", "x", 0, fields, array, day(1)))) is Step.SUCCESSIVE
+    with pytest.raises(TypeError):
+        pickle.dumps(ReleaseLedger())
+
+
+def test_a_copy_to_try_things_out_leaves_the_file_alone(tmp_path: Path) -> None:
+    site = Site(ReleaseLedger(tmp_path / "l.sqlite"))
+    site.say(site.enrolled(range(20), day(1)), day(1))
+    copy = ReleaseLedger.copy_of(tmp_path / "l.sqlite")
+    assert copy.last_roster("b", "2026-07") == site.ledger.last_roster("b", "2026-07")
+    Site(copy).say(site.enrolled(range(20), day(2)), day(2))
+    assert len(site.ledger.all()) == 1
+    assert not (tmp_path / "none.sqlite").exists()
+    assert ReleaseLedger.copy_of(tmp_path / "none.sqlite").all() == []
