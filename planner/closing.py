@@ -62,22 +62,38 @@ def _building(
     is_dark = building.id in dark
     schedule = dark[building.id] if is_dark else answered.schedules[building.id]
     node = node_price(city, building, answered.prices)
-    buying = node + round(city.fees.market_buy_per_mwh * NANO_OF_PRICE)
-    selling = node - round(city.fees.market_sell_per_mwh * NANO_OF_PRICE)
-    if is_dark:
-        buying, selling = (_nano(np.full(len(node), price)) for price in default_tariff)
+    alone = schedule.cost if is_dark else answered.without_trade[building.id].cost
+    proven = answered.proven.get(building.id, schedule.cost)
+    return close_building(city, group, schedule, node, alone, proven, default_tariff if is_dark else None)
+
+
+def close_building(
+    city: City,
+    group: str,
+    schedule: Schedule,
+    node_nano: Wh,
+    alone_cost: float,
+    proven: float,
+    default_tariff: tuple[float, float] | None,
+) -> ClearedBuilding:
+    """One building's day at its node's price (nano-currency per Wh), or at the default tariff where there is one."""
+    building = schedule.building
+    buying = node_nano + round(city.fees.market_buy_per_mwh * NANO_OF_PRICE)
+    selling = node_nano - round(city.fees.market_sell_per_mwh * NANO_OF_PRICE)
+    if default_tariff is not None:
+        buying, selling = (_nano(np.full(len(node_nano), price)) for price in default_tariff)
     return ClearedBuilding(
         building=building.id,
         group=group,
         zone=building.zone,
-        dark=is_dark,
+        dark=default_tariff is not None,
         units=schedule.units,
         loss_wh=schedule.loss_wh,
-        price_nano=node,
+        price_nano=node_nano,
         internal_price_nano=internal_price_nano(schedule, selling, buying),
         cost=schedule.cost,
-        no_trade_cost=schedule.cost if is_dark else answered.without_trade[building.id].cost,
-        proven_bound=answered.proven.get(building.id, schedule.cost),
+        no_trade_cost=alone_cost,
+        proven_bound=proven,
         dispatch=schedule.dispatch(city.grid),
     )
 

@@ -93,7 +93,7 @@ class LocalGateway:
         if binds:
             for model, x in zip(self.models, self.alone_x, strict=True):
                 model.hold(x)
-        return Reply(round, np.zeros(len(self.grid), dtype=np.int64), _micro(cost), None)
+        return Reply(round, np.zeros(len(self.grid), dtype=np.int64), micro(cost), None)
 
     def alone_answers(self) -> list[tuple[AnsweringBuilding, Floats]]:
         """Every building's model and its values without trade."""
@@ -149,7 +149,7 @@ class LocalGateway:
     def stand(self) -> Commitment:
         """The commitment of the current schedules."""
         position = np.sum([s.position_wh for s in self.schedules], axis=0)
-        return Commitment(position, _micro(sum(s.cost for s in self.schedules)))
+        return Commitment(position, micro(sum(s.cost for s in self.schedules)))
 
     def repeat(self, round: int, earlier: int) -> None:
         """What was answered in ``earlier`` stands for ``round`` as well."""
@@ -167,7 +167,7 @@ class LocalGateway:
     def bound_at(self, price: Floats, tolerance: float | None = None) -> Bound:
         """The sum of ``bounds_at``, or of what whole runs prove beyond it; each building's own stays with it."""
         self.proven = self.bounds_at(price) if tolerance is None else self._whole_bounds(price, tolerance)
-        return Bound(_micro_below(sum(self.proven)))
+        return Bound(micro_below(sum(self.proven)))
 
     def bounds_at(self, price: Floats) -> list[float]:
         """v_b of every building at ``price``: known inside the building only."""
@@ -209,8 +209,8 @@ class LocalGateway:
         self.answered[round] = answers
         position = np.sum([a.position_kwh for a in answers], axis=0)
         lots = np.rint(position * 1000 / self.lot_wh).astype(np.int64)
-        cost = _micro(sum(a.cost for a in answers))
-        return Reply(round, lots, cost, None if bound is None else _micro_below(bound))
+        cost = micro(sum(a.cost for a in answers))
+        return Reply(round, lots, cost, None if bound is None else micro_below(bound))
 
 
 def _paid(schedule: Schedule, ladder: Ladder) -> float:
@@ -218,11 +218,11 @@ def _paid(schedule: Schedule, ladder: Ladder) -> float:
     return schedule.cost + ladder.charge(schedule.position_wh / 1000)
 
 
-def _micro(cost: float) -> int:
+def micro(cost: float) -> int:
     return int(np.rint(cost * MICRO))
 
 
-def _micro_below(bound: float) -> int:
+def micro_below(bound: float) -> int:
     return int(np.floor(bound * MICRO))
 
 

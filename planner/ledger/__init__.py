@@ -19,6 +19,8 @@ from planner.ledger.holders import Parting, write_holders
 from planner.ledger.market_case import write_market_case
 from planner.ledger.market_tables import write_market
 from planner.ledger.orderbook import rule_folders, write_market_run
+from planner.ledger.outbox import write_outbox
+from planner.ledger.parts import write_building_part, write_market_part
 from planner.ledger.run import Run, read_run, read_table
 from planner.ledger.sharing import share
 from planner.ledger.tables import Clock
@@ -37,8 +39,10 @@ __all__ = [
     "refuse_taken",
     "rule_folders",
     "share",
+    "write_building_part",
     "write_holders",
     "write_market_run",
+    "write_market_part",
     "write_run",
 ]
 
@@ -73,16 +77,9 @@ def write_run(
         root = partial / "buildings" / building.building
         write_building(root, building, cleared, settled.buildings[building.building], clock)
         write_building_case(root / "case", case, city, cleared, building)
-    _write_outbox(partial / "outbox", envelopes or {})
+    write_outbox(partial / "outbox", envelopes or {})
     write_json(partial / "privacy.json", privacy or {})
     write_json(partial / "certificate.json", certificate(partial, cleared, case, settled.totals))
     for name, content in sorted((extra or {}).items()):
         add_file(partial, name, content)
     return publish(partial, out, force=force)
-
-
-def _write_outbox(root: Path, envelopes: Mapping[str, Sequence[bytes]]) -> None:
-    """One file per group, one envelope a line, in the order in which they were sent."""
-    root.mkdir()
-    for group in sorted(envelopes):
-        (root / f"{group}.jsonl").write_bytes(b"".join(line.rstrip(b"\n") + b"\n" for line in envelopes[group]))

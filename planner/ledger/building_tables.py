@@ -20,7 +20,7 @@ def write_building(
     root: Path, building: ClearedBuilding, cleared: Cleared, ledger: BuildingLedger, clock: Clock
 ) -> None:
     """All tables of one building but its case."""
-    root.mkdir(parents=True, mode=PRIVATE)
+    root.mkdir(parents=True, mode=PRIVATE, exist_ok=True)
     for span in spans(root, cleared):
         _write_units(span, building, clock)
         _write_position(span, building, clock)

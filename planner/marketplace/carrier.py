@@ -14,7 +14,7 @@ from typing import Any
 from planner.fleet import Kept
 from planner.groups import Group
 from planner.hearing import BOUNDS_NEEDED, Hearing, HeldBack, Sealed, Uttered
-from planner.marketplace.messages import SETTLE, TYPES
+from planner.marketplace.messages import CLOSE, SETTLE, TYPES
 from planner.marketplace.numbers import question_body
 from planner.marketplace.office import Office
 from planner.marketplace.store import Row
@@ -83,6 +83,14 @@ class Carrier:
         }
         slots = self.exchange(bodies, [])
         return {g: None if slot is None else list(slot.body["value"]) for g, slot in slots.items()}
+
+    def close(self) -> None:
+        """Tell every gateway that the day is settled; nobody is waited for."""
+        self.number += 1
+        self._absorb()
+        for g, name in enumerate(self.names):
+            if (name, self.number) not in self._questions:
+                self._send(g, {"ask": CLOSE, "whole": [], "exact": "", "bounds": []})
 
     def _bounds(self, questions: Mapping[int, Question]) -> list[str]:
         """Whose bounds are to be summed, where enough of them speak for the sum to be said."""

@@ -37,7 +37,7 @@ class Link:
         self.urls = [_checked(url) for url in urls]
         self.tls = tls
         self.sent_bytes = self.received_bytes = self.posts = 0
-        self._at = 0
+        self.at = 0
         self._connection: http.client.HTTPConnection | None = None
 
     def post(self, body: bytes) -> list[tuple[int, bytes]]:
@@ -67,7 +67,7 @@ class Link:
         return reply.status, data
 
     def _connect(self) -> http.client.HTTPConnection:
-        scheme, host, port = self.urls[self._at]
+        scheme, host, port = self.urls[self.at]
         if scheme == "https":
             context = self.tls or ssl.create_default_context()
             return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
@@ -76,7 +76,7 @@ class Link:
     def _turn(self) -> None:
         """Drop the connection and try the next address."""
         self.close()
-        self._at = (self._at + 1) % len(self.urls)
+        self.at = (self.at + 1) % len(self.urls)
 
     def close(self) -> None:
         if self._connection is not None:

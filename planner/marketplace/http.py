@@ -63,8 +63,8 @@ class Server:
         try:
             if self._open <= MAX_CONNECTIONS:
                 await self._requests(reader, writer)
-        except (TimeoutError, OSError, asyncio.IncompleteReadError):
-            pass  # gone, or too slow to be told
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # gone, or too slow to be told, or we are going ourselves
         finally:
             self._open -= 1
             writer.close()

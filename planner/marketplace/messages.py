@@ -26,7 +26,7 @@ from planner.security.messages import MessageType
 DAY_S = 86_400
 SLOT_LIFE_S = 300
 WORDS = ("nothing", "said", "held", "bound", "silent", "claim")
-SETTLE = "settle"
+SETTLE, CLOSE, ENROL = "settle", "close", "enrol"
 MAX_LIST = 200_000
 
 
@@ -40,6 +40,11 @@ def _is_ids(value: Any) -> bool:
 
 def _is_integers(value: Any) -> bool:
     return type(value) is list and len(value) <= MAX_LIST and all(map(strict.is_integer, value))
+
+
+def _is_reason(value: Any) -> bool:
+    """One of our own fixed sentences; the strict reader has looked at its characters."""
+    return type(value) is str and 0 < len(value) <= 128
 
 
 def _is_word(value: Any) -> bool:
@@ -62,7 +67,7 @@ TYPES: Mapping[str, MessageType] = MappingProxyType(
                 "group": strict.is_id,
                 "word": _is_word,
                 "about": strict.is_id,
-                "reason": strict.is_id,
+                "reason": _is_reason,
                 "value": _is_integers,
                 "seen": _is_number,
             },

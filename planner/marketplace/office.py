@@ -25,7 +25,7 @@ RELAYED = ("inquiry", "part")
 RECEIVED = ("slot", "answer", "commit")
 
 
-def _idle(step: str) -> None:
+def idle(step: str) -> None:
     """Nobody watches."""
 
 
@@ -42,9 +42,10 @@ class Office:
     clear_id: str
     intervals: int
     now: Callable[[], int]
-    watch: Callable[[str], None] = _idle
+    watch: Callable[[str], None] = idle
     open: bool = True
     refused: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
     _answered: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -71,6 +72,7 @@ class Office:
             return self._waiting(None, slot.body["after"])
         self._note(slot, last)
         self.watch("noted")
+        self.seen[slot.header.sender] = slot.body["seen"]
         return self._waiting(slot.header.sender, slot.body["seen"])
 
     def _read(self, envelope: bytes) -> Opened:

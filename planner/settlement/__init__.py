@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from planner.cleared import Cleared
+from planner.cleared import Cleared, ClearedBuilding, NanoPerWh
 from planner.money import total
 from planner.settlement.buildings import settle_building
 from planner.settlement.journal import LedgerNotBalancedError
+from planner.settlement.makewhole import Uplift, building_parties, uplift
 from planner.settlement.market import half_loss_wh, imbalance_wh, outflow_wh, settle_market
 from planner.settlement.statements import statements
 from planner.settlement.terms import Terms, terms_of
@@ -31,7 +32,9 @@ __all__ = [
     "imbalance_wh",
     "outflow_wh",
     "settle",
+    "settle_groups",
     "settle_on",
+    "settle_own",
 ]
 
 THIRD_PARTIES = ("marketplace", "supplier", "network_operator", "default_supplier", "operator", "rounding")
@@ -68,11 +71,44 @@ def settle_on(cleared: Cleared, terms: Terms) -> Settled:
     ledgers = {}
     for building in sorted(cleared.buildings, key=lambda b: b.building):
         price = contract.get(building.zone, np.zeros(len(cleared.starts), dtype=np.int64))
-        ledger, trades = settle_building(building, cleared, terms, price, paid, starts, uses)
-        own = [name for name in ledger["account"].cat.categories if name not in THIRD_PARTIES]
-        told = statements(ledger, own)
-        ledgers[building.building] = BuildingLedger(ledger.drop(columns="counterparty_kind"), trades, told)
+        ledgers[building.building] = _ledger(building, cleared, terms, price, paid, starts, uses)
     return Settled(market, ledgers, _totals(market, paid.borne_by_operator))
+
+
+def _ledger(
+    building: ClearedBuilding,
+    cleared: Cleared,
+    terms: Terms,
+    contract_nano: NanoPerWh,
+    paid: Uplift,
+    starts: pd.DatetimeIndex,
+    uses: Mapping[str, str],
+) -> BuildingLedger:
+    ledger, trades = settle_building(building, cleared, terms, contract_nano, paid, starts, uses)
+    own = [name for name in ledger["account"].cat.categories if name not in THIRD_PARTIES]
+    told = statements(ledger, own)
+    return BuildingLedger(ledger.drop(columns="counterparty_kind"), trades, told)
+
+
+def settle_groups(cleared: Cleared, case: Any, claims: Mapping[str, int]) -> Settled:
+    """The marketplace's ledger alone, where it knows groups and no buildings.
+
+    ``cleared.buildings`` stand for groups; ``claims`` is the make-whole that each asks for, nano-currency.
+    """
+    starts = pd.DatetimeIndex(cleared.starts[: cleared.settled])
+    market, paid = settle_market(cleared, terms_of(case), starts, claims)
+    return Settled(market, {}, _totals(market, paid.borne_by_operator))
+
+
+def settle_own(cleared: Cleared, case: Any) -> tuple[BuildingLedger, int]:
+    """The ledger of the only building there is, and the make-whole it is owed (nano-currency), paid by the operator."""
+    (building,) = cleared.buildings
+    terms = terms_of(case)
+    starts = pd.DatetimeIndex(cleared.starts[: cleared.settled])
+    paid = uplift(building_parties(cleared), False, 0)
+    (contract,) = [zone.contract_price_nano for zone in cleared.zones if zone.zone == building.zone]
+    ledger = _ledger(building, cleared, terms, contract, paid, starts, _uses(terms.nodes))
+    return ledger, sum(paid.make_whole.values())
 
 
 def _uses(nodes: pd.DataFrame) -> dict[str, str]:

@@ -6,7 +6,7 @@ All amounts are of the whole horizon, as cost and no-trade cost are, and are pai
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import pandas as pd
@@ -71,6 +71,13 @@ def _party(building: ClearedBuilding, settled: int) -> Party:
     paid = total(product(position, building.price_nano))
     loss = paid + nano_up(Fraction(building.cost) - Fraction(building.no_trade_cost))
     return Party(building.building, loss, total(abs(position[:settled])))
+
+
+def claimed(party: Party, make_whole_nano: int | None) -> Party:
+    """The party with the make-whole it asks for; None leaves it as it is."""
+    if make_whole_nano is None:
+        return party
+    return replace(party, loss_nano=make_whole_nano if make_whole_nano > 0 else min(party.loss_nano, 0))
 
 
 def order_parties(cleared: Cleared, prices: Mapping[str, pd.Series], terms: Terms) -> list[Party]:

@@ -16,7 +16,7 @@ import pandas as pd
 from planner.cleared import Acceptance, Cleared, ClearedZone, Flow, Wh
 from planner.money import price_nano, total
 from planner.settlement.journal import Journal, LedgerNotBalancedError, check_closed
-from planner.settlement.makewhole import Uplift, building_parties, order_name, order_parties, uplift
+from planner.settlement.makewhole import Uplift, building_parties, claimed, order_name, order_parties, uplift
 from planner.settlement.terms import Terms
 
 # A cohort's buildings may have different node prices: one sum per group tells nobody apart.
@@ -53,8 +53,13 @@ def imbalance_wh(cleared: Cleared, zone: ClearedZone) -> Wh:
     return rest + taken
 
 
-def settle_market(cleared: Cleared, terms: Terms, starts: pd.DatetimeIndex) -> tuple[pd.DataFrame, Uplift]:
-    """The marketplace's ledger of the delivery day, and what make-whole came to."""
+def settle_market(
+    cleared: Cleared, terms: Terms, starts: pd.DatetimeIndex, claims: Mapping[str, int] | None = None
+) -> tuple[pd.DataFrame, Uplift]:
+    """The marketplace's ledger of the delivery day, and what make-whole came to.
+
+    ``claims`` (nano-currency, by building) go before what cost and position alone would say.
+    """
     _check_balance(cleared)
     journal, n = Journal(), cleared.settled
     price = {zone.zone: zone.price_nano[:n] for zone in cleared.zones}
@@ -64,7 +69,7 @@ def settle_market(cleared: Cleared, terms: Terms, starts: pd.DatetimeIndex) -> t
     for flow in cleared.flows:
         _book_line(journal, flow, price, n)
     frame = journal.frame(starts, BLENDED)
-    paid = _uplift(cleared, terms, price, _rent(frame))
+    paid = _uplift(cleared, terms, price, _rent(frame), claims or {})
     _book_uplift(journal, cleared, paid)
     frame = journal.frame(starts, BLENDED)
     check_closed(frame, "market")
@@ -147,10 +152,13 @@ def _rent(frame: pd.DataFrame) -> int:
     return total(frame.loc[of_network, "amount_nano"].to_numpy())
 
 
-def _uplift(cleared: Cleared, terms: Terms, price: Mapping[str, Wh], rent_nano: int) -> Uplift:
+def _uplift(
+    cleared: Cleared, terms: Terms, price: Mapping[str, Wh], rent_nano: int, claims: Mapping[str, int]
+) -> Uplift:
     by_interval = {zone: pd.Series(nano, index=range(1, len(nano) + 1)) for zone, nano in price.items()}
     orders = [] if terms.pay_as_bid else order_parties(cleared, by_interval, terms)
-    return uplift([*building_parties(cleared), *orders], terms.uplift_pro_rata, rent_nano)
+    parties = [claimed(party, claims.get(party.name)) for party in building_parties(cleared)]
+    return uplift([*parties, *orders], terms.uplift_pro_rata, rent_nano)
 
 
 def _book_uplift(journal: Journal, cleared: Cleared, paid: Uplift) -> None:

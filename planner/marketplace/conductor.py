@@ -1,0 +1,216 @@
+"""The marketplace's side of one clear: from its public folder and the words of gateways to its part of a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from planner.answered import Answered
+from planner.case import Case, read_case
+from planner.certifying import certify
+from planner.cleared import Cleared
+from planner.closing import close, node_price
+from planner.contracts import contract_prices
+from planner.decentralised import clear_in_rounds
+from planner.desk import LOT_WH, Clock
+from planner.groups import Group, GroupKind
+from planner.ledger import write_market_part
+from planner.marketplace.carrier import Carrier, Heard, Settle
+from planner.preparation import prepare
+from planner.problems import InvalidInput, Problem
+from planner.schedule import Schedule
+from planner.security.policy import PRESETS
+from planner.security.roster import Roster
+from planner.settlement import settle_groups
+from planner.wary import Wary
+from planner_models.marketplace import build_marketplace
+from planner_models.master import Master
+from planner_models.solve import Options
+from planner_models.words import Building, City, Fees, Locality
+
+GROUPS = "groups.csv"
+COLUMNS = ("group", "kind", "zone", "feeders", "gateway", "buildings")
+CLAIM_NANO = 3000
+"""What rounding costs to micro-currency may make a claim differ from what cost and position say."""
+
+
+@dataclass(frozen=True)
+class Market:
+    """A market folder, read: its case and city, all groups, and the gateway that speaks for each lit one."""
+
+    case: Case
+    city: City
+    groups: tuple[Group, ...]
+    gateways: Mapping[str, str]
+
+    @property
+    def lit(self) -> list[Group]:
+        return [group for group in self.groups if group.kind is not GroupKind.DARK]
+
+    @property
+    def clear_id(self) -> str:
+        """The day; all gateways of one clear have the same."""
+        return str(self.case.settings.delivery_date)
+
+    @property
+    def of_groups(self) -> City:
+        """The city as the marketplace sees it: groups in the place of buildings."""
+        places = tuple(Building(g.id, g.zone, (), None, None, 0.0, g.feeders) for g in self.groups)
+        return replace(self.city, buildings=places, fees=self._fees)
+
+    @property
+    def _fees(self) -> Fees:
+        return Fees() if self.case.settings.allocation.locality == "joint" else self.city.fees
+
+
+def read_market(folder: Path, date: str | None = None) -> Market:
+    """The market folder that ``planner split`` wrote; raises InvalidInput with every problem at once."""
+    case = read_case(folder, date)
+    path = folder / GROUPS
+    if not path.is_file():
+        raise InvalidInput([Problem(GROUPS, 0, "is missing", hint="planner split writes a market folder")])
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    missing = [Problem(GROUPS, 1, f"column '{name}' is missing") for name in COLUMNS if name not in table]
+    problems = missing or list(_wrong(case))
+    if problems:
+        raise InvalidInput(problems)
+    groups = [
+        Group(r["group"], GroupKind(r["kind"]), (), r["zone"], tuple(filter(None, r["feeders"].split(";"))))
+        for r in table.to_dict("records")
+    ]
+    gateways = dict(zip(table["group"], table["gateway"], strict=True))
+    return Market(case, prepare(case), tuple(sorted(groups, key=lambda g: g.id)), gateways)
+
+
+def _wrong(case: Case) -> list[Problem]:
+    settings = case.settings
+    found = []
+    if not PRESETS[settings.privacy.preset].gated:
+        hint = "a clear between processes needs preset exchange or strict"
+        found.append(Problem("case.toml", 0, "this preset releases nothing", settings.privacy.preset, hint))
+    if settings.settlement.uplift != "operator":
+        hint = 'uplift = "operator": sharing it needs what each building won, which the marketplace does not know'
+        found.append(Problem("case.toml", 0, "this uplift needs all buildings in one place", "pro_rata", hint))
+    if settings.market.pricing != "convex_hull":
+        found.append(Problem("case.toml", 0, "the rounds find convex_hull prices", settings.market.pricing, ""))
+    return found
+
+
+def conduct(market: Market, carrier: Carrier, out: Path | None) -> Cleared:
+    """Ask, agree, settle; write the marketplace's part of the run to ``out``."""
+    clock = Clock(time.perf_counter(), market.case.settings.solver.time_limit_s)
+    heard, answered = agree(market, carrier, lambda: carrier.seconds_left(clock.left))
+    cleared = _closed(market, answered)
+    certificate = certify(market.case, market.of_groups, cleared, answered, clock)
+    cleared = replace(cleared, certificate=certificate, rounds=pd.DataFrame(answered.rounds))
+    claims = _claims(market, carrier, cleared, answered)
+    if out is not None and not (out / "certificate.json").exists():
+        settled = settle_groups(cleared, market.case, claims)
+        groups = [_as_it_ended(g, answered) for g in market.groups]
+        roster = carrier.office.roster
+        extra = {"market/roster.json": roster.to_bytes()}
+        write_market_part(out, cleared, settled, market.case, market.city, groups, heard.sent, extra)
+    return cleared
+
+
+def agree(market: Market, carrier: Carrier, seconds_left: Callable[[], float]) -> tuple[Heard, Answered]:
+    """The rounds."""
+    settings, city = market.case.settings, market.of_groups
+    solver = settings.solver
+    options = Options(solver.gap_relative, solver.time_limit_s, solver.seed, solver.lp_solver)
+    model = build_marketplace(city)
+    master = Master(model, [(g.zone, g.feeders) for g in market.lit], options)
+    heard = Heard(carrier)
+    answered = clear_in_rounds(
+        master,
+        Wary(heard, len(city.grid), LOT_WH),
+        LOT_WH,
+        solver.gap_relative,
+        settings.privacy.max_rounds,
+        Locality(settings.allocation.locality),
+        settings.market.price_tick_per_mwh,
+        seconds_left,
+    )
+    return heard, _of_groups(market, answered)
+
+
+def _of_groups(market: Market, answered: Answered) -> Answered:
+    """The agreement with a schedule for every group: what it committed to, and nothing inside."""
+    places = {b.id: b for b in market.of_groups.buildings}
+    made = {
+        name: Schedule(places[name], (), c.position_wh, c.cost_micro / 1e6, (), False)
+        for name, c in answered.commitments.items()
+    }
+    alone = {
+        name: Schedule(places[name], (), np.zeros_like(c.position_wh), answered.alone_micro[name] / 1e6, (), False)
+        for name, c in answered.commitments.items()
+    }
+    return replace(answered, schedules=made, without_trade=alone)
+
+
+def _closed(market: Market, answered: Answered) -> Cleared:
+    """Whole Wh and prices, with what the sum of bounds says spread over the groups that trade."""
+    city, n = market.of_groups, len(market.city.grid)
+    groups = [replace(_as_it_ended(g, answered), buildings=(g.id,)) for g in market.groups]
+    nothing = np.zeros(n, dtype=np.int64)
+    dark = {b.id: Schedule(b, (), nothing, 0.0, (), False) for b in city.buildings if b.id not in answered.commitments}
+    tariff = market.case.settings.default_tariff
+    prices = contract_prices(market.case, market.city)
+    model = build_marketplace(city)
+    cleared = close(city, model, answered, groups, dark, prices, (tariff.import_per_mwh, tariff.export_per_mwh))
+    trading = [b for b in cleared.buildings if not b.dark]
+    reached = sum(b.cost + int((b.position_wh * b.price_nano).sum()) / 1e9 for b in trading)
+    lost = (reached - answered.proven_sum) / max(1, len(trading))
+    buildings = tuple(
+        b if b.dark else replace(b, proven_bound=b.cost + int((b.position_wh * b.price_nano).sum()) / 1e9 - lost)
+        for b in cleared.buildings
+    )
+    return replace(cleared, buildings=buildings)
+
+
+def _as_it_ended(group: Group, answered: Answered) -> Group:
+    """A group that fell silent is dark."""
+    return group if group.id in answered.commitments else replace(group, kind=GroupKind.DARK)
+
+
+def _claims(market: Market, carrier: Carrier, cleared: Cleared, answered: Answered) -> dict[str, int]:
+    """Tell every gateway the end, and take what it claims as make-whole for its buildings, as far as it can be."""
+    contract = {zone.zone: zone.contract_price_nano for zone in cleared.zones}
+    results = {}
+    for g, group in enumerate(carrier.groups):
+        place = next(b for b in market.of_groups.buildings if b.id == group.id)
+        node = node_price(market.of_groups, place, answered.prices)
+        taken = group.id in answered.commitments
+        results[g] = Settle(tuple(node.tolist()), tuple(contract[group.zone].tolist()), taken)
+    told = carrier.settle(results)
+    carrier.close()
+    by_group = {b.building: b for b in cleared.buildings}
+    claims = {}
+    for g, value in told.items():
+        group = carrier.groups[g]
+        own = by_group[group.id]
+        if own.dark:
+            continue
+        said = value[0] if value and value[0] >= 0 else 0
+        loss = int((own.position_wh * own.price_nano).sum()) + round((own.cost - own.no_trade_cost) * 1e9)
+        single = group.kind is GroupKind.BUILDING
+        believed = abs(said - max(loss, 0)) <= CLAIM_NANO if single else said >= max(loss, 0) - CLAIM_NANO
+        claims[group.id] = said if believed else max(loss, 0)
+    return claims
+
+
+def speakers(market: Market, roster: Roster) -> list[str]:
+    """The gateways of the lit groups, in their order; raises InvalidInput where the roster knows one of them not."""
+    names = [market.gateways[g.id] for g in market.lit]
+    unknown = [name for name in names if roster.entity(name) is None]
+    if unknown:
+        hint = "enrol it, and give this marketplace the next roster"
+        raise InvalidInput(
+            [Problem(GROUPS, 0, "a gateway that the roster does not know", name, hint) for name in unknown]
+        )
+    return names

@@ -1,0 +1,91 @@
+"""The marketplace as a process: sockets in the main thread, one clear in another, a store between them."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from planner.cleared import Cleared
+from planner.marketplace.carrier import Carrier, StoppedError
+from planner.marketplace.conductor import Market, conduct, speakers
+from planner.marketplace.http import Server
+from planner.marketplace.mail import now
+from planner.marketplace.office import Office, idle
+from planner.marketplace.store import MessageStore
+from planner.security.keys import Identity
+from planner.security.roster import Roster
+
+LINGER_S = 10.0
+"""How long a finished marketplace stays for gateways that have not fetched the end."""
+Listening = Callable[[int], None]
+
+
+@dataclass
+class Marketplace:
+    """One clear of ``market``; ``state`` is its store, ``out`` the run folder it writes.
+
+    ``listening`` is told the port; ``watch`` every step that a crash could follow.
+    """
+
+    market: Market
+    me: Identity
+    roster: Roster
+    state: Path
+    out: Path | None
+    patience_s: float = 600.0
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls: ssl.SSLContext | None = None
+    listening: Listening = lambda port: None
+    watch: Callable[[str], None] = idle
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.store = MessageStore(self.state)
+        intervals = len(self.market.city.grid)
+        self.office = Office(self.me, self.roster, self.store, self.market.clear_id, intervals, now, watch=self.watch)
+        self.names = speakers(self.market, self.roster)
+        self.cleared: Cleared | None = None
+        self.failure: BaseException | None = None
+
+    def serve(self) -> Cleared | None:
+        """Serve until the day is settled and every speaker has heard so, or until ``stop``; gives what was cleared."""
+        asyncio.run(self._serve())
+        self.store.close()
+        if self.failure is not None and not isinstance(self.failure, StoppedError):
+            raise self.failure
+        return self.cleared
+
+    async def _serve(self) -> None:
+        server = Server(self.office.receive, self.office.refuse, self.tls)
+        self.listening(await server.start(self.host, self.port))
+        await self.ready()
+        work = threading.Thread(target=self._clear, name="clear", daemon=True)
+        work.start()
+        while work.is_alive() and not self.stop.is_set():
+            await asyncio.sleep(0.02)
+        ends = time.monotonic() + LINGER_S
+        while not self.stop.is_set() and time.monotonic() < ends and not self._all_told():
+            await asyncio.sleep(0.02)
+        self.stop.set()
+        work.join(timeout=LINGER_S)
+        await server.stop()
+
+    async def ready(self) -> None:
+        """Before the clear begins."""
+
+    def _all_told(self) -> bool:
+        last = {row.reader: row.id for row in self.store.rows() if row.type == "question"}
+        return all(self.office.seen.get(name, 0) >= last.get(name, 0) for name in self.names)
+
+    def _clear(self) -> None:
+        carrier = Carrier(self.office, self.market.lit, self.names, self.patience_s, stopped=self.stop.is_set)
+        try:
+            self.cleared = conduct(self.market, carrier, self.out)
+        except BaseException as failure:  # raised again by serve, in the thread that called it
+            self.failure = failure
