@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from planner import __version__
-from planner.commands import alert, cases, holders, keys, market, meters, privacy, roster, runs, scenarios
+from planner.commands import (
+    alert,
+    cases,
+    gateway,
+    holders,
+    keys,
+    market,
+    marketplace,
+    meters,
+    privacy,
+    recompute,
+    roster,
+    runs,
+    scenarios,
+)
 from planner.commands.common import command
 from planner.commands.console import Console
 from planner.commands.outcome import Exit
@@ -27,8 +41,15 @@ app = typer.Typer(
     "5 no answer in time (order books); 70 a bug.  "
     "Start with: planner validate data/riverside -v",
 )
-MODULES = (cases, holders, meters, runs, market, scenarios)
-GROUPS = {"alert": alert, "keys": keys, "privacy": privacy, "roster": roster}
+MODULES = (cases, holders, recompute, meters, runs, market, scenarios)
+GROUPS = {
+    "alert": alert,
+    "gateway": gateway,
+    "keys": keys,
+    "marketplace": marketplace,
+    "privacy": privacy,
+    "roster": roster,
+}
 for module in MODULES:
     for name, function in module.COMMANDS.items():
         app.command(name)(command(function))

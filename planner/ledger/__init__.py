@@ -41,8 +41,8 @@ __all__ = [
     "share",
     "write_building_part",
     "write_holders",
-    "write_market_run",
     "write_market_part",
+    "write_market_run",
     "write_run",
 ]
 

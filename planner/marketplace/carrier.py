@@ -20,7 +20,7 @@ from planner.marketplace.office import Office
 from planner.marketplace.store import Row
 from planner.questions import Bound, BoundAt, Fault, Price, Question, Silence
 from planner.security.masking import LANE, unmasked_sum
-from planner.security.opening import Opened, open_envelope, verify_envelope
+from planner.security.opening import Opened, message_hash, open_envelope, verify_envelope
 from planner.security.outgoing import send_notice
 from planner.security.refusal import Reason, require
 
@@ -173,15 +173,19 @@ class Carrier:
         if row.type in ("answer", "commit"):
             self.envelopes[row.hash] = row
         elif row.type == "slot":
-            opened = open_envelope(row.envelope, office.reader, row.at, lambda *_: -1)
+            opened = self.opened(row)
             self._slots.setdefault((row.sender, opened.body["number"]), opened)
         elif row.type == "question":
             # Sealed to its reader; the number is the sequence it was sent under.
             header = verify_envelope(row.envelope, office.roster).header
             self._questions.add((row.reader, header.sequence))
         elif row.type == "decision":
-            body = open_envelope(row.envelope, office.reader, row.at, lambda *_: -1).body
+            body = self.opened(row).body
             self._decisions.setdefault((body["number"], body["what"]), body["value"])
+
+    def opened(self, row: Row) -> Opened:
+        """A message to the marketplace as it was opened when it came, at its own time."""
+        return open_envelope(row.envelope, self.office.reader, row.at, lambda *_: -1)
 
     def _uttered(self, body: Mapping[str, Any]) -> Uttered | Fault:
         """What a slot says in answer to a question."""
@@ -232,10 +236,8 @@ class Heard(Hearing):
         return unmasked_sum(lanes, members) if members >= BOUNDS_NEEDED else None
 
     def _open(self, g: int, envelope: bytes) -> Opened:
-        """As it was opened when it came, at its own time."""
-        verified = verify_envelope(envelope, self.wire.office.roster)
-        row = self.wire.envelopes[verified.message_hash]
-        opened = open_envelope(envelope, self.reader, row.at, lambda *_: -1)
+        """As the store has it: an envelope of this very group."""
+        opened = self.wire.opened(self.wire.envelopes[message_hash(envelope)])
         name = self.groups[g].id
         require(opened.header.stream == name and opened.body["group"] == name, Reason.UNAUTHORISED)
         self.sent.setdefault(name, []).append(envelope)

@@ -39,6 +39,9 @@ CLAIM_NANO = 3000
 """What rounding costs to micro-currency may make a claim differ from what cost and position say."""
 
 
+Extra = Callable[[Carrier], dict[str, bytes]]
+
+
 @dataclass(frozen=True)
 class Market:
     """A market folder, read: its case and city, all groups, and the gateway that speaks for each lit one."""
@@ -47,6 +50,7 @@ class Market:
     city: City
     groups: tuple[Group, ...]
     gateways: Mapping[str, str]
+    groups_csv: bytes
 
     @property
     def lit(self) -> list[Group]:
@@ -84,7 +88,7 @@ def read_market(folder: Path, date: str | None = None) -> Market:
         for r in table.to_dict("records")
     ]
     gateways = dict(zip(table["group"], table["gateway"], strict=True))
-    return Market(case, prepare(case), tuple(sorted(groups, key=lambda g: g.id)), gateways)
+    return Market(case, prepare(case), tuple(sorted(groups, key=lambda g: g.id)), gateways, path.read_bytes())
 
 
 def _wrong(case: Case) -> list[Problem]:
@@ -101,8 +105,11 @@ def _wrong(case: Case) -> list[Problem]:
     return found
 
 
-def conduct(market: Market, carrier: Carrier, out: Path | None) -> Cleared:
-    """Ask, agree, settle; write the marketplace's part of the run to ``out``."""
+def conduct(market: Market, carrier: Carrier, out: Path | None, extra_files: Extra = lambda carrier: {}) -> Cleared:
+    """Ask, agree, settle; write the marketplace's part of the run to ``out``.
+
+    ``extra_files`` are written beside it, from what the carrier holds at the end.
+    """
     clock = Clock(time.perf_counter(), market.case.settings.solver.time_limit_s)
     heard, answered = agree(market, carrier, lambda: carrier.seconds_left(clock.left))
     cleared = _closed(market, answered)
@@ -113,7 +120,8 @@ def conduct(market: Market, carrier: Carrier, out: Path | None) -> Cleared:
         settled = settle_groups(cleared, market.case, claims)
         groups = [_as_it_ended(g, answered) for g in market.groups]
         roster = carrier.office.roster
-        extra = {"market/roster.json": roster.to_bytes()}
+        extra = {"market/roster.json": roster.to_bytes(), f"market/case/{GROUPS}": market.groups_csv}
+        extra |= extra_files(carrier)
         write_market_part(out, cleared, settled, market.case, market.city, groups, heard.sent, extra)
     return cleared
 

@@ -53,10 +53,10 @@ class GatewayLoop:
 
     def __post_init__(self) -> None:
         self.blocks = -(-largest_bundle(self.site) // SLOT_BYTES)
-        self.seen = self.refused = 0
+        self.seen = self.refused = self._latest = 0
         self._inbox: queue.Queue[Opened] = queue.Queue()
         self._letters: deque[bytes] = deque()
-        self._recent: deque[bytes] = deque(maxlen=256)
+        self._recent: deque[bytes] = deque(maxlen=32)
         self._parts: dict[tuple[str, int], Mapping[str, Any]] = {}
         self._arrived = threading.Condition()
         self._said: dict[int, tuple[str, Said]] = {}
@@ -97,6 +97,7 @@ class GatewayLoop:
             if self.link.at != at:  # another marketplace: what the last one took may never have reached it
                 self._letters.extendleft(reversed(self._recent))
                 self._recent.clear()
+                self.seen = self._latest = 0
             return False
         for letter in letters:
             self._letters.popleft()
@@ -131,6 +132,7 @@ class GatewayLoop:
                 self._parts[opened.header.sender, opened.body["number"]] = opened.body
                 self._arrived.notify_all()
         else:
+            self._latest = max(self._latest, opened.body["number"])
             self._inbox.put(opened)
 
     def _work(self) -> None:
@@ -163,6 +165,8 @@ class GatewayLoop:
             self._closed.set()
             return
         asked = digest(body)
+        if number in self._said and number < self._latest:
+            return  # told again from the beginning: only the last question may still wait for its answer
         if number not in self._said:
             self._said[number] = asked, speaking.answer(body)
         first, said = self._said[number]
@@ -175,6 +179,8 @@ class GatewayLoop:
             return
         if body["ask"] == CLOSE:
             self._closed.set()
+            return
+        if number in self._said and number < self._latest:
             return
         if number not in self._said:
             part = {"number": number, "group": self.site.told.group.id, **member_answers(self.site, body)}

@@ -97,7 +97,7 @@ def _price(exact: Floats, n: int) -> Floats:
 
 def _read_commit(whole: list[int], exact: Floats, n: int) -> Commit:
     k = len(whole)
-    require(len(exact) > 1 + k and bool(np.isfinite(exact[: 1 + k]).all()), Reason.SCHEMA)
+    require(len(exact) > 1 + k and bool(exact[0] >= 0 and np.isfinite(exact[1 : 1 + k]).all()), Reason.SCHEMA)
     weights = dict(zip(whole, exact[1 : 1 + k].tolist(), strict=True))
     require(len(weights) == k, Reason.SCHEMA)
     return Commit(_read_ladder(exact[1 + k :], n), float(exact[0]), weights)

@@ -51,6 +51,10 @@ class Office:
     def __post_init__(self) -> None:
         received = {name: TYPES[name] for name in ("slot", "tail", "decision")}
         self.reader = Reader(self.me, self.roster, {**received, **release_types(self.intervals)}, self.clear_id)
+        self.relearn()
+
+    def relearn(self) -> None:
+        """Which questions the store has answers to."""
         self._answered = {self._answer(row.envelope, row.at) for row in self.store.rows() if row.type == "slot"}
 
     def _answer(self, envelope: bytes, at: int) -> tuple[str, int]:

@@ -16,6 +16,7 @@ from planner.marketplace.conductor import Market, conduct, speakers
 from planner.marketplace.http import Server
 from planner.marketplace.mail import now
 from planner.marketplace.office import Office, idle
+from planner.marketplace.payloads import FILE, payload_lines
 from planner.marketplace.store import MessageStore
 from planner.security.keys import Identity
 from planner.security.roster import Roster
@@ -86,6 +87,6 @@ class Marketplace:
     def _clear(self) -> None:
         carrier = Carrier(self.office, self.market.lit, self.names, self.patience_s, stopped=self.stop.is_set)
         try:
-            self.cleared = conduct(self.market, carrier, self.out)
+            self.cleared = conduct(self.market, carrier, self.out, lambda done: {FILE: payload_lines(done)})
         except BaseException as failure:  # raised again by serve, in the thread that called it
             self.failure = failure

@@ -65,16 +65,18 @@ class MessageStore:
         )
         self._db.execute(sql, (h.sender, h.stream, h.round, h.sequence))
 
-    def add(self, opened: Opened, envelope: bytes, at: int) -> bool:
-        """Keep an envelope and its number, both or neither; False if it is here already."""
+    def add(self, opened: Opened, envelope: bytes, at: int, number: int | None = None) -> bool:
+        """Keep an envelope and its number, both or neither; False if it is here already.
+
+        ``number`` is its place where it is a copy of another store's row.
+        """
         h = opened.header
-        row = (opened.message_hash, h.type, h.sender, h.recipients[0], at, envelope)
+        row = (number, opened.message_hash, h.type, h.sender, h.recipients[0], at, envelope)
+        columns = "(id, hash, type, sender, reader, at, envelope)"
+        sql = f"INSERT OR IGNORE INTO message {columns} VALUES (?, ?, ?, ?, ?, ?, ?)"
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                sql = (
-                    "INSERT OR IGNORE INTO message (hash, type, sender, reader, at, envelope) VALUES (?, ?, ?, ?, ?, ?)"
-                )
                 new = self._db.execute(sql, row).rowcount == 1
                 self._number(opened)
                 self._db.execute("COMMIT")
@@ -100,6 +102,12 @@ class MessageStore:
             found = self._db.execute(sql, (*values, limit)).fetchall()
         for row in found:
             yield Row(*row)
+
+    @property
+    def last_id(self) -> int:
+        """The number of the last row, 0 where there is none."""
+        with self._lock:
+            return int(self._db.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0])
 
     def __len__(self) -> int:
         with self._lock:

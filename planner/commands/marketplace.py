@@ -1,0 +1,129 @@
+"""The marketplace as a service, and a whole city on one machine to try it."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planner.commands.common import Date
+from planner.commands.console import Console
+from planner.commands.outcome import Exit, refuse
+from planner.commands.passphrases import PassphraseFile, passphrase
+
+if TYPE_CHECKING:
+    from planner.marketplace.service import Marketplace
+
+NodeOption = Annotated[
+    Path, typer.Option("--node", metavar="NODE", help="The folder of its keys and roster.", show_default=False)
+]
+
+
+def serve(
+    console: Console,
+    market: Annotated[Path, typer.Argument(metavar="MARKET", help="The market folder of a split.", show_default=False)],
+    node: NodeOption,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="The run it writes.", show_default=False)],
+    host: Annotated[str, typer.Option(metavar="H", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="P", help="0 takes a free one, and says which.")] = 8470,
+    standby_of: Annotated[
+        str | None,
+        typer.Option(
+            "--standby-of", metavar="URL", help="Copy that one, and go on once it is gone.", show_default=False
+        ),
+    ] = None,
+    patience: Annotated[float, typer.Option(metavar="S", help="Seconds to wait for a gateway's answer.")] = 600.0,
+    state: Annotated[
+        Path | None, typer.Option(metavar="F", help="Its store of messages  [RUN.messages]", show_default=False)
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--tls", metavar="PEM", help="Serve https: certificate and key in one file.", show_default=False),
+    ] = None,
+    date: Date = None,
+    passphrase_file: PassphraseFile = None,
+) -> int:
+    """Serve one clear: ask the gateways, set the prices, write the marketplace's part of the run, and end.
+
+    Killed and started again with the same RUN it goes on where it stopped.
+
+    \b
+    Example: planner marketplace serve gateways/market --node nodes/marketplace -o runs/market
+    """
+    from planner.commands.nodes import opened
+    from planner.ledger import refuse_taken
+    from planner.marketplace.conductor import read_market
+    from planner.marketplace.service import Marketplace
+    from planner.marketplace.standby import Standby
+
+    store = state or out.with_name(out.name + ".messages")
+    if not store.exists():
+        refuse_taken(out)
+    read = read_market(market, date)
+    me, roster = opened(node, passphrase(passphrase_file), read.case)
+    store.parent.mkdir(parents=True, exist_ok=True)
+    common = (read, me, roster, store, out, patience, host, port, _tls(certificate))
+    listening = lambda at: console.note(f"listening at {'https' if certificate else 'http'}://{host}:{at}")  # noqa: E731
+    service: Marketplace
+    service = Standby(*common, listening, primary=standby_of) if standby_of else Marketplace(*common, listening)
+    return _outcome(console, service, out)
+
+
+def _tls(certificate: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def _outcome(console: Console, service: Marketplace, out: Path) -> int:
+    began = time.monotonic()
+    cleared = service.serve()
+    if cleared is None:
+        console.error("stopped before the day was settled", "start it again with the same RUN")
+        return Exit.INTERRUPTED
+    told = {
+        "run": str(out),
+        "groups": sum(not b.dark for b in cleared.buildings),
+        "dark": sum(b.dark for b in cleared.buildings),
+        "objective": cleared.certificate["objective"],
+        "gap": cleared.certificate["gap_relative"],
+        "seconds": round(time.monotonic() - began, 1),
+        "refused": service.office.refused,
+    }
+    text = f"{told['groups']} groups traded, {told['dark']} did not; cost {told['objective']:.2f}"
+    console.result(f"{text}, {told['seconds']} s, {told['refused']} messages refused\nrun      {out}", told)
+    return Exit.DONE
+
+
+def demo(
+    console: Console,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="A new folder.", show_default=False)],
+    gateways: Annotated[int, typer.Option(metavar="N", help="Buildings, a gateway process each.", min=5, max=50)] = 10,
+    units: Annotated[int, typer.Option(metavar="N", help="Units of each building.", min=1, max=50)] = 20,
+    slot: Annotated[float, typer.Option(metavar="S", help="Seconds between two messages of a gateway.")] = 0.25,
+) -> int:
+    """Try it on one machine: a city, keys, a marketplace and ten gateways as processes, one day, and an end.
+
+    \b
+    Example: planner marketplace demo -o demo
+    """
+    from planner.marketplace.demo import Demo, DemoFailedError
+
+    if out.exists():
+        raise refuse("is taken", "use -o with a new folder", out.name)
+    demo = Demo(out, gateways, units, slot, console.note)
+    try:
+        told = demo.run()
+    except DemoFailedError as failed:
+        console.error(str(failed), f"see the words of every process below {out / 'words'}")
+        return Exit.NOT_CLEAN
+    console.result(demo.in_words(told), told)
+    return Exit.DONE
+
+
+COMMANDS = {"serve": serve, "demo": demo}
