@@ -162,6 +162,7 @@ class GatewayLoop:
         if body["ask"] == CLOSE:
             if self._members is not None:
                 self._members.exchange(dict.fromkeys(range(len(self.site.told.members)), _CLOSE_BODY))
+            speaking.close()
             self._closed.set()
             return
         asked = digest(body)

@@ -16,6 +16,7 @@ import numpy as np
 
 from planner.groups import Group
 from planner.hearing import BOUNDS_NEEDED, HeldBack, Sealed
+from planner.history import ledger_beside, slot_of
 from planner.marketplace.carrier import Settle, parted
 from planner.marketplace.cohort import CohortGateway, Part, part_of
 from planner.marketplace.mail import NOBODY, Mail
@@ -23,11 +24,14 @@ from planner.marketplace.messages import CLOSE, ENROL, SETTLE
 from planner.marketplace.numbers import pack, question_body, read_question, unpack
 from planner.marketplace.site import Site, cohort_enrolment
 from planner.questions import Bound, BoundAt, Price, Question, Silence
+from planner.security.churn import standing
 from planner.security.enrolment import Enrolment
 from planner.security.gate import Gate
 from planner.security.masking import Masker
 from planner.security.opening import message_hash
 from planner.security.policy import PRESETS
+from planner.security.releases import ReleaseLedger
+from planner.security.reviews import Reviews
 from planner.voice import Mouth, SpeakingGateway
 
 NONE_SAID = {"word": "nothing", "about": NOBODY, "reason": NOBODY, "value": []}
@@ -60,7 +64,10 @@ class Speaking:
     def answer(self, body: Mapping[str, Any]) -> Said:
         """To one question of the marketplace."""
         if body["ask"] == SETTLE:
-            return Said(slot=word("claim", value=[self.finish(read_settle(body, self.site.intervals))]))
+            settled = read_settle(body, self.site.intervals)
+            mouth = self.voice.mouth
+            mouth.ledger.note_day(self.voice.group.id, mouth.slot, settled.taken)
+            return Said(slot=word("claim", value=[self.finish(settled)]))
         question = read_question(dict(body), self.site.intervals)
         uttered = self.voice.answer(question)
         match uttered:
@@ -73,6 +80,10 @@ class Speaking:
                 return Said(slot=word("bound", value=self._masked(question, body, micro)))
             case Silence(reason):
                 return Said(slot=word("silent", reason=reason))
+
+    def close(self) -> None:
+        """The day is over: nothing more is remembered."""
+        self.voice.mouth.ledger.close()
 
     def _masked(self, question: Question, body: Mapping[str, Any], bound: int | None) -> list[int]:
         """The group's share in a sum that opens only over all of ``bounds``; nothing where they are too few."""
@@ -122,9 +133,15 @@ def speaking_alone(site: Site, mail: Mail) -> Speaking:
 
 
 def _voice(site: Site, mail: Mail, inner: Any, enrolment: Enrolment) -> SpeakingGateway:
+    """The group's voice through the release gate, with what this gateway remembers of earlier releases behind it."""
     settings = site.case.settings
-    gate = Gate(PRESETS[settings.privacy.preset], settings.synthetic)
-    return SpeakingGateway(inner, enrolment, gate, Mouth(mail.me, mail.roster, mail.clear_id, mail.clock))
+    policy = PRESETS[settings.privacy.preset]
+    ledger = ReleaseLedger(ledger_beside(site.out, settings.name))
+    slot = slot_of(site.city.grid, str(settings.delivery_date))
+    gate = Gate(policy, settings.synthetic, Reviews(ledger).all)
+    enrolled = standing(ledger, slot, policy, enrolment).known(enrolment)
+    mouth = Mouth(mail.me, mail.roster, mail.clear_id, slot, ledger, mail.clock)
+    return SpeakingGateway(inner, enrolled, gate, mouth)
 
 
 @dataclass
