@@ -23,6 +23,7 @@ from planner_models.orders.model import BookModel, build_book
 from planner_models.orders.prices import PlacePrices, place_prices
 from planner_models.orders.rule import Rule
 from planner_models.orders.share import share, volume_of
+from planner_models.orders.window import narrowed
 from planner_models.pricing import Face
 from planner_models.solve import Options, Status
 from planner_models.template import Floats
@@ -52,7 +53,7 @@ def clear_book(
 ) -> list[Cleared | Decision]:
     """Each rule's clear, in the order asked for; a Decision without answers where time ran out before any."""
     began = time.perf_counter()
-    market = build_book(book)
+    market = narrowed(build_book(book), options)[0]
     build_s = time.perf_counter() - began
     chooser = Chooser(market, options)
     found: list[Cleared | Decision] = []

@@ -15,30 +15,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from planner_models.linear import LinearModel
 from planner_models.orders.block import FREE, shape_of
-from planner_models.orders.face import accepted_lumps, book_face, with_payments
+from planner_models.orders.chooser import NO_LOSS, Answer, Chooser
+from planner_models.orders.conflict import conflict
 from planner_models.orders.model import BookModel
 from planner_models.orders.rule import Rule
-from planner_models.pricing import tighten
+from planner_models.orders.start import repaired, settled, start
 from planner_models.solve import Options, Solution, Solver, Status
 from planner_models.template import Floats, Ints
 
-NO_LOSS = 1e-6
 MOST_TIES = 64
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One choice of integers with its welfare optimum: ``x`` a vertex, ``dual`` one multiplier per row, cost in lots.
-
-    ``loss`` is the least total make-whole over its supporting prices (lots times prices).
-    """
-
-    x: Floats
-    dual: Floats
-    cost: float
-    loss: float
+NOBODY: Ints = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -57,110 +44,73 @@ class Decision:
         return self.answers[0].cost if self.answers else np.inf
 
 
-class Chooser:
-    """The welfare problem of one book, solved again and again with other integers and more cuts."""
-
-    def __init__(self, market: BookModel, options: Options) -> None:
-        self.market, self.options = market, options
-        self.model = market.model
-        self.integers = np.flatnonzero(self.model.integer)
-        self.began = time.perf_counter()
-        self.solver_s = 0.0
-        self._fixed = Solver(self.model, options)
-        self._known: dict[bytes, Answer] = {}
-        self._welfare: tuple[Answer | None, Solution] | None = None
-
-    @property
-    def left_s(self) -> float:
-        return self.options.time_limit_s - (time.perf_counter() - self.began)
-
-    def relaxed(self) -> Answer:
-        """The relaxation: its multipliers are the convex-hull prices."""
-        ends = self.model.lower[self.integers], self.model.upper[self.integers]
-        self._fixed.set_bounds(self.integers, *ends)
-        found = self._fixed.lp()
-        return Answer(found.x, found.row_dual, found.objective, 0.0)
-
-    def answer(self, integers: Floats) -> Answer | None:
-        """The welfare optimum with the integers given; None where they leave no answer."""
-        key = np.rint(integers).astype(np.int8).tobytes()
-        if key not in self._known:
-            self._fixed.set_bounds(self.integers, integers, integers)
-            found = self._fixed.lp()
-            if not found.has_answer:
-                return None
-            cost = float(self.model.cost @ found.x)
-            self._known[key] = Answer(found.x, found.row_dual, cost, np.nan)
-        return self._known[key]
-
-    def loss(self, answer: Answer) -> tuple[float, Ints]:
-        """The least total make-whole over the supporting prices, and who would need it (numbers of lumps)."""
-        lumps = accepted_lumps(self.market, answer.x)
-        if not len(lumps.index):
-            return 0.0, np.empty(0, dtype=np.int64)
-        face = with_payments(tighten(book_face(self.market, answer.x, True)), self.market, lumps)
-        k, width = len(lumps.index), face.matrix.shape[1]
-        book, prices = self.market.book, self.market.balance
-        face.lower[prices] = np.maximum(face.lower[prices], book.price_floor)
-        face.upper[prices] = np.minimum(face.upper[prices], book.price_cap)
-        cost = np.zeros(width)
-        cost[width - k :] = 1.0
-        model = LinearModel(
-            face.matrix, face.row_lower, face.row_upper, cost, face.lower, face.upper,
-            np.zeros(width, dtype=bool), (), np.full(width, -1),
-        )  # fmt: skip
-        found = Solver(model, replace(self.options, time_limit_s=60.0)).lp()
-        if not found.has_answer:
-            return np.inf, lumps.index
-        paid = found.x[width - k :]
-        return float(paid.sum()), lumps.index[paid > NO_LOSS]
-
-    def close(self, one: float, other: float) -> bool:
-        """Whether two costs are the same but for rounding."""
-        return abs(one - other) <= 1e-6 + 1e-11 * abs(one)
-
-
 def decide(market: BookModel, rule: Rule, gap: float, options: Options, chooser: Chooser | None = None) -> Decision:
     """The best answers under ``rule``."""
     began = time.perf_counter()
     chooser = chooser or Chooser(market, options)
-    found = _Search(chooser, rule, gap).run()
-    relaxed = chooser.relaxed() if rule is Rule.CONVEX_HULL else None
+    relaxed = chooser.relaxed()
+    first = start(chooser, relaxed, rule)
+    found = _Search(chooser, rule, gap, first, relaxed).run()
     return replace(found, relaxed=relaxed, seconds=time.perf_counter() - began)
 
 
 class _Search:
-    """Best first: the master's optimum is taken, cut off, or tied with what is already there."""
+    """Best first: the master's optimum is taken, cut off, or tied with what is already there.
 
-    def __init__(self, chooser: Chooser, rule: Rule, gap: float) -> None:
+    ``first`` is the best allowed answer known; the master keeps every answer that is as good.
+    """
+
+    def __init__(self, chooser: Chooser, rule: Rule, gap: float, first: Answer, relaxed: Answer) -> None:
         self.c, self.rule, self.gap = chooser, rule, gap
-        self.master = Solver(chooser.model, chooser.options)
+        self.first, self.relaxed = first, relaxed
+        self.bound = relaxed.cost
+        self.limit = np.inf
         self.best: list[Answer] = []
-        self.bound = -np.inf
+        self.rows: list[tuple[Ints, Floats, float]] = []
         self.cuts = 0
+        self.master = self._master()
+
+    def _master(self) -> Solver:
+        """The welfare problem without what the best known answer settles, with all cuts so far."""
+        kept = settled(self.c.market, self.relaxed, self.first.cost, self.c.options)
+        master = Solver(kept.model, self.c.options)
+        for columns, entries, least in self.rows:
+            master.add_row(columns, entries, least, np.inf)
+        return master
 
     def run(self) -> Decision:
         status = Status.OPTIMAL
-        while True:
+        while not self._close_enough():
             if self.c.left_s <= 0:
-                status = Status.INCUMBENT if self.best else Status.NO_ANSWER
+                status = Status.INCUMBENT
                 break
-            found = self.master.mip(self.gap / 2, self.c.left_s, tolerance=1e-7)
+            found = self.master.mip(self.gap / 4, self.c.left_s, tolerance=1e-7)
             if found.status is Status.INFEASIBLE:
                 break
-            self.bound = max(self.bound, found.bound)
-            if not found.has_answer:
-                status = Status.INCUMBENT if self.best else Status.NO_ANSWER
+            self.bound = max(self.bound, min(found.bound, self.limit))
+            if found.status is not Status.OPTIMAL:
+                status = Status.INCUMBENT
+                if found.has_answer:
+                    self._improve(np.rint(found.x[self.c.integers]))
                 break
             if self.best and self._worse(found.objective):
                 break
-            if self._take(found) or len(self.best) >= MOST_TIES:
+            if self._take(found):
                 break
-        cost = self.best[0].cost if self.best else np.inf
-        bound = cost if status is Status.OPTIMAL and self.gap <= 0 else min(self.bound, cost)
-        if not self.best:
-            status = Status.NO_ANSWER
-        return Decision(tuple(self.best), bound, status, None, self.cuts, 0.0)
+        return self._decision(status)
+
+    def _decision(self, status: Status) -> Decision:
+        """What was found; proven where the search ended by itself."""
+        best = self.best or [self.first]
+        if self.first.cost < best[0].cost and not self.c.close(self.first.cost, best[0].cost):
+            best = [self.first]
+        proven = status is Status.OPTIMAL and self.gap <= 0
+        bound = best[0].cost if proven else min(self.bound, best[0].cost)
+        return Decision(tuple(best), bound, status, None, self.cuts, 0.0)
+
+    def _close_enough(self) -> bool:
+        """Whether the gap asked for is reached; gap 0 is only reached by a proof."""
+        return self.gap > 0 and self.first.cost - self.bound <= self.gap * abs(self.first.cost)
 
     def _take(self, found: Solution) -> bool:
         """Keep or cut the master's optimum; whether the search is over."""
@@ -169,14 +119,38 @@ class _Search:
         if answer is None:
             self._forbid(integers)
             return False
-        if self.rule is Rule.NO_PAB and self.c.loss(answer)[0] > NO_LOSS:
-            self._cut(integers)
+        lost, losers = self.c.loss(answer) if self.rule is Rule.NO_PAB else (0.0, NOBODY)
+        if lost > NO_LOSS:
+            if not self._short_cuts(answer, losers):
+                self.limit = min(self.limit, max(found.bound, self.bound)) if self.gap > 0 else self.limit
+                self._cut(integers)
+            self._improve(integers)
             return False
         self._keep(answer)
-        if not len(integers) or not self._may_tie(answer, integers):
+        if not len(integers) or not self._may_tie(answer, integers) or len(self.best) >= MOST_TIES:
             return True
         self._forbid(integers)
-        return False
+        return self.gap > 0
+
+    def _short_cuts(self, answer: Answer, losers: Ints) -> int:
+        """Cut off each loser's own reason; how many there were."""
+        found = [conflict(self.c.market, answer, int(k), self.c.options) for k in losers]
+        reasons = [reason for reason in found if reason is not None]
+        for reason in reasons:
+            self.cuts += 1
+            columns = np.concatenate([reason.taken, reason.left])
+            entries = np.concatenate([-np.ones(len(reason.taken)), np.ones(len(reason.left))])
+            self._add(columns, entries, 1.0 - len(reason.taken))
+        return len(reasons)
+
+    def _improve(self, integers: Floats) -> bool:
+        """Whether there is a better allowed answer near these integers; the master then needs less."""
+        found = repaired(self.c, integers, self.rule)
+        if found is None or found.cost >= self.first.cost or self.c.close(found.cost, self.first.cost):
+            return False
+        self.first = found
+        self.master = self._master()
+        return True
 
     def _worse(self, cost: float) -> bool:
         """Whether a cost is above the best by more than rounding."""
@@ -186,6 +160,8 @@ class _Search:
         if self.best and answer.cost < self.best[0].cost and not self.c.close(answer.cost, self.best[0].cost):
             self.best = []
         self.best.append(answer)
+        if answer.cost < self.first.cost:
+            self.first = answer
 
     def _may_tie(self, answer: Answer, integers: Floats) -> bool:
         """Whether flipping something could cost nothing: cost is convex in the integers, reduced costs bound it."""
@@ -196,7 +172,11 @@ class _Search:
     def _forbid(self, integers: Floats) -> None:
         """Cut off exactly these integers."""
         on = integers > 0.5
-        self.master.add_row(self.c.integers, np.where(on, -1.0, 1.0), 1 - float(on.sum()), np.inf)
+        self._add(self.c.integers, np.where(on, -1.0, 1.0), 1 - float(on.sum()))
+
+    def _add(self, columns: Ints, entries: Floats, least: float) -> None:
+        self.rows.append((columns, entries, least))
+        self.master.add_row(columns, entries, least, np.inf)
 
     def _cut(self, integers: Floats) -> None:
         """Cut off these integers and all that only take more."""
@@ -205,7 +185,7 @@ class _Search:
         entries = np.where(on, -1.0, 0.0)
         entries[np.isin(self.c.integers, self._narrowing(integers)) & ~on] = 1.0
         kept = np.flatnonzero(entries)
-        self.master.add_row(self.c.integers[kept], entries[kept], 1 - float(on.sum()), np.inf)
+        self._add(self.c.integers[kept], entries[kept], 1 - float(on.sum()))
 
     def _narrowing(self, integers: Floats) -> Ints:
         """Columns that, switched on, may narrow what is already taken."""

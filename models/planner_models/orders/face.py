@@ -15,7 +15,7 @@ from planner_models.linear import LinearModel
 from planner_models.orders.model import BookModel
 from planner_models.pricing import Face, supporting_face, tighten
 from planner_models.solve import Options, Solver
-from planner_models.template import Floats
+from planner_models.template import Floats, Ints
 
 TAKEN = 1e-7
 HAIR = 1e-8
@@ -61,15 +61,21 @@ def _uncrossed(low: Floats, high: Floats) -> tuple[Floats, Floats]:
 
 
 def level_bounds(market: BookModel, x: Floats) -> tuple[Floats, Floats]:
-    """Ends that the steps of each place leave to its price: accepted ones in the money, rejected ones out of it."""
-    levels, places = market.book.levels, market.book.places
+    """Ends that the steps of each place leave to its price."""
+    levels = market.book.levels
+    return step_ends(levels.place, levels.sign, levels.price, x[market.level], levels.quantity, market.book.places)
+
+
+def step_ends(
+    place: Ints, sign: Floats, price: Floats, accepted: Floats, quantity: Floats, places: int
+) -> tuple[Floats, Floats]:
+    """Accepted steps are in the money and rejected ones out of it: the ends that this leaves to each place's price."""
     low, high = np.full(places, -np.inf), np.full(places, np.inf)
-    accepted = x[market.level]
-    hair = np.minimum(HAIR, levels.quantity / 4)
-    some, left, sells = accepted > hair, levels.quantity - accepted > hair, levels.sign > 0
+    hair = np.minimum(HAIR, quantity / 4)
+    some, left, sells = accepted > hair, quantity - accepted > hair, sign > 0
     floors, ceilings = np.where(sells, some, left), np.where(sells, left, some)
-    np.maximum.at(low, levels.place[floors], levels.price[floors])
-    np.minimum.at(high, levels.place[ceilings], levels.price[ceilings])
+    np.maximum.at(low, place[floors], price[floors])
+    np.minimum.at(high, place[ceilings], price[ceilings])
     return low, high
 
 

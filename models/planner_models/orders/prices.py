@@ -77,6 +77,14 @@ def place_prices(face: Face, rows: Ints, floor: float, cap: float, options: Opti
     return PlacePrices(low[rows], high[rows], point[rows], supported)
 
 
+def lattice_ends(face: Face) -> tuple[Floats, Floats]:
+    """Least and greatest multipliers of a face whose rows are bounds and pairs of opposite sign alone."""
+    face = tighten(face)
+    _uncross(face)
+    box = propagate(face.matrix.tocsr(), face.row_lower, face.row_upper, _Box(face.lower, face.upper))
+    return box.low, box.high
+
+
 def middles(low: Floats, high: Floats, floor: float, cap: float) -> Floats:
     """Midpoints; an end that nothing sets is replaced by the other; where neither is set the nearest to zero."""
     low_set, high_set = low > -np.inf, high < np.inf
