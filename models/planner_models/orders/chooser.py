@@ -41,7 +41,6 @@ class Chooser:
         self.solver_s = 0.0
         self._fixed = Solver(self.model, options)
         self._known: dict[bytes, Answer] = {}
-        self._welfare: tuple[Answer | None, Solution] | None = None
 
     @property
     def left_s(self) -> float:

@@ -105,11 +105,10 @@ class _Reason:
         least, most = self._ratios()
         # the best case for the loser: of its own side only what is needed, and no more than it must; the other in full
         ratio = np.where(same, np.where(needed, least, 0.0), np.where(needed, 0.0, most))[: self.count]
-        injected = np.bincount(blocks.place, (ratio * blocks.sign)[blocks.of] * blocks.quantity, minlength=places)
-        if self.side > 0:
-            running = np.flatnonzero(needed[self.count :])
-        else:
-            running = np.flatnonzero(~needed[self.count :])
+        energy = (ratio * blocks.sign)[blocks.of] * blocks.quantity
+        injected = np.bincount(blocks.place, energy, minlength=places).astype(float)
+        runs = needed[self.count :]
+        running = np.flatnonzero(runs if self.side > 0 else ~runs)
         on = np.isin(c.of, running)
         injected = injected + np.bincount(c.place[on], self.minimum[on], minlength=places)
         ends = supporting_ends(self.market, injected, self.options, self.intervals, running)

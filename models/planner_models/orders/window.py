@@ -60,7 +60,7 @@ def injections(market: BookModel) -> tuple[Floats, Floats]:
     lower = market.model.lower[market.active][c.minimum_of] if len(c) else np.empty(0)
     most = most + np.bincount(c.place, c.quantity * upper, minlength=places)
     least = least + np.bincount(c.minimum_place, c.minimum * lower, minlength=places)
-    return most, least
+    return most.astype(float), least.astype(float)
 
 
 def _ratios(market: BookModel) -> tuple[Floats, Floats]:
