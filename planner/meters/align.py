@@ -55,6 +55,8 @@ def align(frame: pd.DataFrame, minutes: int) -> Aligned:
     """
     keyed = table.ordered(frame)
     energy, width = keyed.frame["energy_kwh"].to_numpy(), minutes * 60
+    if _fits(keyed, energy, width):
+        return Aligned(table.finished(keyed.frame), ())
     known = np.flatnonzero(~np.isnan(energy))
     length = keyed.end_s[known] - keyed.start_s[known]
     cell, share, row = _pieces(keyed.start_s[known], length, width)
@@ -90,6 +92,15 @@ def align(frame: pd.DataFrame, minutes: int) -> Aligned:
     return Aligned(table.finished(result), findings)
 
 
+def _fits(keyed: table.Keyed, energy_kwh: np.ndarray, width_s: int) -> bool:
+    """Whether every reading is one cell already, and no two are the same one."""
+    start, again = keyed.start_s, (np.diff(keyed.start_s) == 0) & (np.diff(keyed.series) == 0)
+    lengths = keyed.end_s - start
+    return bool((lengths == width_s).all() and not (start % width_s).any() and not again.any()) and not bool(
+        np.isnan(energy_kwh).any()
+    )
+
+
 def _pieces(start: np.ndarray, length: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cell, seconds in it and row of every part of every reading."""
     first = start // width
@@ -104,6 +115,8 @@ def _pieces(start: np.ndarray, length: np.ndarray, width: int) -> tuple[np.ndarr
 
 def _count(keyed: table.Keyed, rows: np.ndarray, what: str, note: str) -> list[Finding]:
     """One finding a series for the rows given (a row counts once)."""
+    if not len(rows):
+        return []
     rows = np.unique(rows)
     findings = []
     for code in np.unique(keyed.series[rows]):

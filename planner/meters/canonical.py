@@ -70,6 +70,8 @@ def _minutes(cells: Cells, options: Options) -> tuple[np.ndarray, np.ndarray, li
     if "minutes" not in cells.columns:
         return _minutes_between(cells, options)
     values, bad, problems = number(cells, "minutes", "minutes is not a number")
+    if cells.columns["minutes"].dtype.kind in "iu":
+        return values, bad, problems
     odd = ~bad & ~(np.mod(values, 1) == 0)
     problems += several(cells.report.file, cells.line[odd], "minutes is not whole", values[odd], "")
     return np.where(bad | odd, 0, values), bad | odd, problems

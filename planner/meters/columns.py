@@ -46,14 +46,13 @@ def word(
     clean = {word: str(word).strip() for word in column.cat.categories}
     words = sorted(set(clean.values()) - {""}) if known is None else list(known)
     position = {word: code for code, word in enumerate(words)}
-    codes = np.array([position.get(clean[w], -1) for w in column.cat.categories] + [-1], dtype="int64")[
-        column.cat.codes
-    ]
+    places = [position.get(clean[w], -1) for w in column.cat.categories] + [-1]
     if known is not None and default:
-        blank = np.array([clean[w] == "" for w in column.cat.categories] + [True], dtype=bool)[column.cat.codes]
-        codes = np.where(blank, position[default], codes)
+        blank = [clean[w] == "" for w in column.cat.categories] + [True]
+        places = [position[default] if empty else place for place, empty in zip(places, blank, strict=True)]
+    codes = np.array(places, dtype="int32")[column.cat.codes]
     bad = codes < 0
     hint = f"one of {', '.join(known)}" if known else "every row names its meter"
     what = f"{name} is not known" if known else f"{name} is empty"
     problems = several(cells.report.file, cells.line[bad], what, column[bad].astype(object).fillna(""), hint)
-    return coded(np.where(bad, 0, codes) if words else codes, words), bad, problems
+    return coded(np.where(bad, 0, codes) if words and bad.any() else codes, words), bad, problems

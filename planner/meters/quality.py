@@ -36,7 +36,7 @@ def check(rows: Rows, zone_name: str | None = None) -> Checked:
         rows_used=len(frame),
         rows_rejected=rows.report.rows_rejected + _conflicts(duplicates),
         rejected_lines=tuple(sorted(rejected)),
-        minutes=tuple(int(m) for m in np.unique(frame["minutes"])),
+        minutes=tuple(sorted(int(m) for m in frame["minutes"].unique())),
         meters=tuple(sorted(str(m) for m in frame["meter"].cat.remove_unused_categories().cat.categories)),
         channels=tuple(str(c) for c, n in frame["channel"].value_counts(sort=False).items() if n),
         quality=tuple((str(q), int(n)) for q, n in frame["quality"].value_counts(sort=False).items() if n),
@@ -109,26 +109,26 @@ def _series_findings(keyed: table.Keyed) -> Iterator[Finding]:
         return
     inside = np.diff(keyed.series) == 0
     distance = keyed.start_s[1:] - keyed.end_s[:-1]
-    minutes = keyed.frame["minutes"].to_numpy()[:-1].astype("int64")
-    absent = np.where(inside & (distance > 0), np.ceil(distance / (60 * minutes)), 0)
-    yield from _per_series(keyed, "gap", np.concatenate([[0], absent]), "intervals without a row")
-    yield from _per_series(
-        keyed, "overlap", np.concatenate([[0], inside & (distance < 0)]), "begins before the last ends"
-    )
+    gap = np.flatnonzero(inside & (distance > 0))
+    absent = np.ceil(distance[gap] / (60 * keyed.frame["minutes"].to_numpy()[gap].astype("int64")))
+    yield from _per_series(keyed, "gap", gap + 1, absent, "intervals without a row")
+    over = np.flatnonzero(inside & (distance < 0))
+    yield from _per_series(keyed, "overlap", over + 1, np.ones(len(over)), "begins before the last ends")
     quality = keyed.frame["quality"].cat.codes.to_numpy()
     for code, word in enumerate(table.QUALITIES[1:], start=1):
-        yield from _per_series(keyed, word, (quality == code).astype(int), "")
+        rows = np.flatnonzero(quality == code)
+        yield from _per_series(keyed, word, rows, np.ones(len(rows)), "")
 
 
-def _per_series(keyed: table.Keyed, what: str, counts: np.ndarray, note: str) -> Iterator[Finding]:
-    hits = np.flatnonzero(counts)
-    if not len(hits):
-        return
-    for code in np.unique(keyed.series[hits]):
-        rows = hits[keyed.series[hits] == code]
+def _per_series(keyed: table.Keyed, what: str, hits: np.ndarray, counts: np.ndarray, note: str) -> Iterator[Finding]:
+    """One finding a series: the rows that were hit and how much each of them counts."""
+    series = keyed.series[hits]
+    for code in np.unique(series):
+        mine = series == code
+        rows = hits[mine]
         first = keyed.frame.iloc[rows[0]]
         lines = examples(keyed.frame["line"].to_numpy()[rows[:50]])
-        yield Finding(what, str(first["meter"]), str(first["channel"]), int(counts[rows].sum()), lines, note)
+        yield Finding(what, str(first["meter"]), str(first["channel"]), int(counts[mine].sum()), lines, note)
 
 
 def _clock_changes(keyed: table.Keyed, zone_name: str, rules: Mapping[str, str]) -> Iterator[ClockChange]:

@@ -62,8 +62,9 @@ def implausible(file: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Prob
     A row without a number becomes ``missing``; that is a quality, not an error.
     """
     energy = frame["energy_kwh"].to_numpy()
-    channel = frame["channel"].astype(object).to_numpy()
-    negative = (energy < 0) & (channel != "net")
+    negative = energy < 0
+    if negative.any():
+        negative &= (frame["channel"] != "net").to_numpy()
     endless = np.isinf(energy)
     huge = (np.abs(energy) > MOST_KWH) & ~endless
     lengthless = frame["minutes"].to_numpy() <= 0

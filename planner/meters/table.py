@@ -31,6 +31,7 @@ QUALITIES = ("actual", "estimated", "substituted", "missing")
 COLUMNS = ("meter", "channel", "start", "minutes", "energy_kwh", "quality")
 START = "datetime64[ns, UTC]"
 SECOND = 1_000_000_000
+KEY_SPAN = 1 << 35
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def seconds(start: pd.Series) -> np.ndarray:
 
 def coded(codes: Any, words: Sequence[str]) -> pd.Categorical:
     """Positions in ``words`` as a categorical."""
-    positions: Any = np.asarray(codes, dtype="int64")
+    positions: Any = np.asarray(codes)
     return pd.Categorical.from_codes(positions, categories=pd.Index(list(words), dtype=object))
 
 
@@ -95,8 +96,8 @@ def ordered(frame: pd.DataFrame) -> Keyed:
     rank = np.argsort(np.argsort(np.asarray(meters.categories.astype(str)), kind="stable"), kind="stable")
     series = rank[meters.codes.to_numpy()].astype("int64") * len(CHANNELS) + frame["channel"].cat.codes.to_numpy()
     start = seconds(frame["start"])
-    if not _sorted(series, start):
-        order = np.lexsort((frame["energy_kwh"].to_numpy(), frame["minutes"].to_numpy(), start, series))
+    order = _order(series, start, frame)
+    if order is not None:
         frame, series, start = frame.iloc[order].reset_index(drop=True), series[order], start[order]
     return Keyed(frame, series, start, start + 60 * frame["minutes"].to_numpy().astype("int64"))
 
@@ -127,7 +128,19 @@ def category(values: Any, size: int, categories: Sequence[str] | None = None) ->
     return pd.Categorical(np.asarray(values, dtype=object), categories=known_index)
 
 
-def _sorted(series: np.ndarray, start: np.ndarray) -> bool:
-    """Strictly increasing keys; equal ones still need the tie rule."""
-    step = np.diff(series)
-    return bool(np.all((step > 0) | ((step == 0) & (np.diff(start) > 0))))
+def _order(series: np.ndarray, start: np.ndarray, frame: pd.DataFrame) -> np.ndarray | None:
+    """The permutation that sorts by series, start, minutes and energy; None where the rows are so already.
+
+    Only rows of one key need the last two, and most files are sorted but for a few of those.
+    """
+    key = series * KEY_SPAN + start  # starts are far below the span, on either side of 1970
+    step = np.diff(key)
+    if (step > 0).all():
+        return None
+    order = np.arange(len(key)) if (step >= 0).all() else np.argsort(key, kind="stable")
+    same = np.diff(key[order]) == 0
+    tied = np.flatnonzero(np.concatenate([[False], same]) | np.concatenate([same, [False]]))
+    rows = order[tied]
+    minutes, energy = frame["minutes"].to_numpy()[rows], frame["energy_kwh"].to_numpy()[rows]
+    order[tied] = rows[np.lexsort((energy, minutes, key[rows]))]
+    return order
