@@ -11,10 +11,12 @@ import typer
 from planner import __version__
 from planner.commands import (
     alert,
+    bridge,
     cases,
     gateway,
     holders,
     keys,
+    log,
     market,
     marketplace,
     meters,
@@ -41,11 +43,12 @@ app = typer.Typer(
     "5 no answer in time (order books); 70 a bug.  "
     "Start with: planner validate data/riverside -v",
 )
-MODULES = (cases, holders, recompute, meters, runs, market, scenarios)
+MODULES = (bridge, cases, holders, recompute, meters, runs, market, scenarios)
 GROUPS = {
     "alert": alert,
     "gateway": gateway,
     "keys": keys,
+    "log": log,
     "marketplace": marketplace,
     "privacy": privacy,
     "roster": roster,

@@ -1,0 +1,213 @@
+"""Old systems: verified messages as plain files, and plain answers as signed messages."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from planner.commands.alert import Boxes, Zone
+from planner.commands.console import Console, counted
+from planner.commands.keys import NodePath
+from planner.commands.outcome import Exit, refuse
+from planner.commands.passphrases import PassphraseFile, passphrase
+from planner.problems import InvalidInput, Problem, shown
+
+if TYPE_CHECKING:
+    from planner.security.bridge import Bridge, Sheet
+
+ANSWER_COLUMNS = ["message", "state"]
+SETPOINT_COLUMNS = ["asset", "start", "power_kw"]
+
+
+def bridge(
+    console: Console,
+    node: NodePath,
+    listen: Annotated[Path, typer.Option(metavar="BOX", help="Where envelopes arrive.", show_default=False)],
+    allow: Annotated[
+        str,
+        typer.Option(metavar="T,T", help="Types to hand over: alert.fire, alert.water, setpoint.", show_default=False),
+    ],
+    to: Annotated[str, typer.Option(metavar="csv:FOLDER", help="Where plain files go.", show_default=False)],
+    reply: Annotated[
+        Path | None,
+        typer.Option(metavar="BOX", help="Where signed answers go  [answers stay]", show_default=False),
+    ] = None,
+    drills: Annotated[bool, typer.Option("--drills", help="Hand over drills too; column drill says which.")] = False,
+    every: Annotated[
+        int | None, typer.Option(metavar="S", help="Again every S seconds  [once]", min=1, max=600, show_default=False)
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+) -> int:
+    """Hand verified messages to an old system as CSV files, and sign what it answers.
+
+    One file a message, written whole, named alike if a message comes again after a crash.  An answer is a CSV file
+    with columns message and state (received, acting, done, cannot) in FOLDER/answers.
+
+    \b
+    Example: planner bridge nodes/house --listen boxes/house --allow alert.fire,setpoint --to csv:legacy
+    """
+    from planner.security.bridge import Bridge, bridge_types
+    from planner.security.node import open_node
+
+    scheme, _, folder = to.partition(":")
+    if scheme != "csv" or not folder:
+        raise refuse(f"cannot write to '{to}'", "say csv:FOLDER", "--to")
+    allowed = [name.strip() for name in allow.split(",")]
+    if unknown := sorted(set(allowed) - bridge_types().keys()):
+        raise refuse(f"cannot hand over '{unknown[0]}'", "known: " + ", ".join(sorted(bridge_types())), "--allow")
+    out, opened = Path(folder), open_node(node, passphrase(passphrase_file), int(time.time()))
+    try:
+        made = Bridge(opened, allowed, drills)
+        while True:
+            told = [*_hand_over(console, made, listen, out), *_answer(console, made, out / "answers", reply)]
+            if told or every is None:
+                console.result("\n".join(told) or "nothing new", told)
+                opened.mark()
+            if every is None:
+                break
+            time.sleep(every)
+    finally:
+        opened.close()
+    return Exit.DONE
+
+
+def setpoint(
+    console: Console,
+    node: NodePath,
+    zone: Zone,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="setpoints.csv as planner export writes it.", show_default=False)
+    ],
+    to: Boxes,
+    passphrase_file: PassphraseFile = None,
+) -> int:
+    """Send setpoints to the bridges of a zone: signed, sealed, in whole watts.
+
+    \b
+    Example: planner setpoint nodes/gateway b01 out/setpoints.csv --to boxes/house
+    """
+    from planner.security.acks import say
+    from planner.security.bridge import bridge_types
+    from planner.security.node import open_node
+    from planner.security.post import drop
+    from planner.security.refusal import Reason, Refused
+
+    body, at = {"points": _points(file)}, int(time.time())
+    opened = open_node(node, passphrase(passphrase_file), at)
+    try:
+        readers = [entity.name for entity in opened.roster.readers("setpoint", zone, at)]
+        if not readers:
+            raise Refused(Reason.RECIPIENT)
+        data = say(opened, bridge_types()["setpoint"], zone, readers, body, at)
+    finally:
+        opened.close()
+    for box in to:
+        drop(box, data)
+    assets = counted(len({point["asset"] for point in body["points"]}), "asset")
+    console.result(f"setpoints of {assets} to {', '.join(readers)}", {"zone": zone, "readers": readers})
+    return Exit.DONE
+
+
+def _hand_over(console: Console, made: Bridge, box: Path, out: Path) -> Iterator[str]:
+    from planner.security.files import write_atomically
+    from planner.security.post import settle, waiting
+    from planner.security.refusal import Refused
+
+    def write(sheet: Sheet) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / sheet.name, sheet.csv)
+
+    for path, data in waiting(box):
+        try:
+            sheet = made.hand_over(data, int(time.time()), write)
+        except Refused as refused:
+            console.note(f"{path.name[:16]} refused: {refused.reason}")
+            settle(path, accepted=False)
+            continue
+        settle(path, accepted=True)
+        if sheet is not None:
+            yield f"wrote {out / sheet.name}: {counted(len(sheet.rows), 'row')}"
+
+
+def _answer(console: Console, made: Bridge, folder: Path, reply: Path | None) -> Iterator[str]:
+    """Sign what the old system wrote; a file with a bad line is set aside as a whole."""
+    from planner.security.post import drop, settle
+    from planner.security.refusal import Refused
+
+    if reply is None:
+        return
+    for path in sorted(folder.glob("*.csv")):
+        try:
+            rows = _rows(path, ANSWER_COLUMNS)
+            envelopes = [made.answer(row["message"], row["state"], int(time.time())) for _, row in rows]
+        except (Refused, InvalidInput) as wrong:
+            console.note(f"{path.name} refused: {wrong}")
+            settle(path, accepted=False)
+            continue
+        for data in envelopes:
+            drop(reply, data)
+        settle(path, accepted=True)
+        yield f"signed {counted(len(envelopes), 'answer')} of {path.name}"
+
+
+def _points(file: Path) -> list[dict[str, Any]]:
+    """The points of a setpoint message: per asset the first start, the step in seconds, and whole watts."""
+    series: dict[str, list[tuple[int, int]]] = {}
+    for line, row in _rows(file, SETPOINT_COLUMNS):
+        series.setdefault(row["asset"], []).append(
+            (_epoch(file, line, row["start"]), _watts(file, line, row["power_kw"]))
+        )
+    if not series:
+        raise refuse("no setpoints", place=str(file))
+    return [_point(file, asset, sorted(values)) for asset, values in sorted(series.items())]
+
+
+def _point(file: Path, asset: str, values: list[tuple[int, int]]) -> dict[str, Any]:
+    starts = [start for start, _ in values]
+    steps = {after - before for before, after in itertools.pairwise(starts)} or {3600}
+    if len(steps) != 1 or 0 in steps:
+        raise refuse(f"the starts of {asset} are not evenly spaced", place=str(file))
+    return {"asset": asset, "begin": starts[0], "seconds": steps.pop(), "power_w": [power for _, power in values]}
+
+
+def _epoch(file: Path, line: int, text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = datetime.min
+    if at.tzinfo is None:
+        raise InvalidInput([Problem(str(file), line, "start is no time with an offset", shown(text))])
+    return int(at.timestamp())
+
+
+def _watts(file: Path, line: int, text: str) -> int:
+    try:
+        return round(float(text) * 1000)
+    except (ValueError, OverflowError):
+        raise InvalidInput([Problem(str(file), line, "power_kw is no number", shown(text))]) from None
+
+
+def _rows(file: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
+    """(line, row) of a CSV with exactly these columns, in any order."""
+    try:
+        reader = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"), newline=""))
+        rows = [(reader.line_num, row) for row in reader]
+    except (UnicodeDecodeError, csv.Error):
+        raise refuse("is no CSV in UTF-8", place=str(file)) from None
+    if sorted(reader.fieldnames or []) != sorted(columns):
+        raise refuse("has other columns", "needed: " + ", ".join(columns), str(file))
+    for line, row in rows:
+        if None in row or None in row.values():
+            raise InvalidInput([Problem(str(file), line, "has too few or too many values")])
+    return rows
+
+
+COMMANDS = {"bridge": bridge, "setpoint": setpoint}
