@@ -64,6 +64,7 @@ OF_BUILDINGS: tuple[Check, ...] = (
     (("S4", "S5"), money.check_building_ledger),
     (("S5",), money.check_statements),
     (("S5",), tariff.check_building_prices),
+    (("S5",), tariff.check_components),
     (("S6",), money.check_building_energy),
 )
 OF_MARKET: tuple[Check, ...] = (

@@ -17,6 +17,7 @@ from planner.audit.internal_trade import participants
 from planner.audit.ledgers import Ledger, read_ledger
 from planner.audit.series import case_series
 from planner.audit.table import Wh
+from planner.money import price_nano
 
 MARKET = "market/settlement"
 
@@ -38,6 +39,21 @@ def check_building_prices(b: Building, found: Findings) -> None:
     _among(ledger, mine, "fee", (terms.fee_buy, terms.fee_sell), found)
     _among(ledger, mine & (ledger.energy > 0), "default_supply", (terms.default_import,), found)
     _among(ledger, mine & (ledger.energy < 0), "default_supply", (terms.default_export,), found)
+
+
+def check_components(b: Building, found: Findings) -> None:
+    """S5: a component is charged at a rate that tariffs.csv gives it, tax included; on what is not counted again."""
+    table = b.case("tariffs")
+    if table is None:
+        return
+    ledger = read_ledger(b.run.table(f"{b.folder}/settlement"))
+    mine = ledger.of(participants(b)[0])
+    rate, tax = table.numbers("rate"), table.numbers("vat_ratio", 0.0)
+    rates: dict[str, list[float]] = {}
+    for i in np.flatnonzero(table.labels("basis") == "per_mwh"):
+        rates.setdefault(table.text("component")[i], []).append(float(rate[i] * (1 + tax[i])))
+    for component, prices in rates.items():
+        _among(ledger, mine, component, tuple(prices), found)
 
 
 def check_market_prices(run: Evidence, found: Findings) -> None:
@@ -65,7 +81,7 @@ def _compare(ledger: Ledger, rows: npt.NDArray[np.bool_], right: Mapping[str, Wh
 
 def _among(ledger: Ledger, rows: npt.NDArray[np.bool_], line: str, prices: tuple[float, ...], found: Findings) -> None:
     """Rows of a line at one of some prices per MWh."""
-    known = [round(price * 1000) for price in prices]
+    known = [price_nano(price) for price in prices]
     here = rows & ledger.of(ledger.accounts, line) & ledger.priced
     for i in np.flatnonzero(here & ~np.isin(ledger.price, known)):
         _say(ledger, i, known[0] / 1000, found)

@@ -183,3 +183,21 @@ def test_broken_rule_in_the_look_ahead_is_named(rule: str, mutation: Mutation, t
     mutation(run)
     result = audit(run)
     assert rule in result.rules_violated, str(result)
+
+
+@pytest.mark.parametrize(("price", "amount", "fine"), [("12.5", "0.0375", True), ("13", "0.039", False)])
+def test_a_tariffs_component_is_charged_at_its_rate_with_tax(
+    price: str, amount: str, fine: bool, clean: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(clean, tmp_path / "run")
+    header = "tariff,component,level,direction,basis,rate,vat_ratio\n"
+    (run / CASE1 / "tariffs.csv").write_text(f"{header}home,grid,unit,import,per_mwh,10,0.25\n")
+    for name, rows in (
+        ("settlement", (("a1", "3", "-"), ("network_operator", "-3", ""))),
+        ("statements", (("a1", "3", "-"),)),
+    ):
+        with (run / B1 / f"{name}.csv").open("a") as file:
+            for account, energy, sign in rows:
+                kind = ",network_operator" if name == "statements" else ""
+                file.write(f"{account},grid,4,{start(3)},{energy},{price},{sign}{amount}{kind}\n")
+    assert ("S5" in audit(run).rules_violated) is not fine, str(audit(run))
