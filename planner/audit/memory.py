@@ -20,7 +20,7 @@ NO_LEDGER = "the site's release ledger is not beside the run"
 def ledger_of(run: Evidence) -> tuple[ReleaseLedger, str]:
     """A copy of the ledger beside the run that knows the run's clear, and the clear's id."""
     policy_of(run)
-    clear_id = str(run.json("privacy.json").get("clear", ""))
+    clear_id = str(run.json(REPORT).get("clear", ""))
     for path in sorted(run.root.resolve().parent.glob("*.releases.sqlite")):
         ledger = ReleaseLedger.copy_of(path)
         if any(spoken.clear_id == clear_id for spoken in ledger.all()):

@@ -5,7 +5,7 @@
 | market | market/, the outbox, the certificate |
 | building:ID | buildings/ID/, its group's outbox, the public prices, the certificate |
 | unit:ID | its rows of its building's tables and case, the public prices, the certificate |
-| auditor | certificate, audit, privacy report, roster and policy, the sealed outbox, a digest of every table |
+| auditor | certificate, audit, outside privacy report, roster and policy, the sealed outbox, a digest of every table |
 
 The same run gives the same bytes: names sorted, no clock, nothing compressed.
 """
@@ -32,7 +32,14 @@ Files = Iterator[tuple[str, bytes]]
 PARTIES = ("market", "building:ID", "unit:ID", "auditor")
 ROSTER = "market/roster.json"
 PUBLIC = ("certificate.json", "market/prices.csv", "market/look_ahead/prices.csv", ROSTER)
-FOR_AUDITOR = ("certificate.json", "audit.json", "privacy.json", ROSTER, "market/case/case.toml", "market/groups.csv")
+FOR_AUDITOR = (
+    "certificate.json",
+    "audit.json",
+    "market/privacy.json",
+    ROSTER,
+    "market/case/case.toml",
+    "market/groups.csv",
+)
 OF_UNIT = ("units.csv", "dispatch.parquet", "statements.csv", "look_ahead/units.csv", "look_ahead/dispatch.parquet")
 ROWS_OF_NODE = (
     *("loads", "solar", "wind", "batteries", "vehicles", "appliances", "flexible", "generators"),

@@ -16,7 +16,8 @@ from planner.security.entities import Entity, SigningRecord
 from planner.security.envelope import PAYLOAD_TYPE, Header, commitment, hpke_info, pae, unpad
 from planner.security.hpke import SealingKey
 from planner.security.keys import Identity, verify
-from planner.security.messages import MAX_LIFE_S, MessageType
+from planner.security.messages import MAX_LIFE_S, RELEASE_TYPES, MessageType
+from planner.security.policy import may_be_released
 from planner.security.refusal import Reason, Refused, require
 from planner.security.rights import Action
 from planner.security.roster import Roster
@@ -109,6 +110,7 @@ def open_envelope(data: bytes, reader: Reader, at: int, last_sequence: LastSeque
     require(reader.round is None or header.round == reader.round, Reason.ROUND)
     require(0 < header.expires_at - header.issued_at <= message_type.max_life_s, Reason.TIME)
     _require_rights(verified, reader, message_type, at)
+    require(header.type not in RELEASE_TYPES or may_be_released(header.policy), Reason.POLICY)
     require(header.sequence > last_sequence(header.sender, header.stream, header.round), Reason.REPLAY)
     inner = _decrypt(verified, reader.me.sealing)
     require(commitment(inner) == header.commit, Reason.COMMITMENT)

@@ -50,3 +50,9 @@ INTERNAL = Policy("internal", k_active=1, p_percent=0, gated=False)
 LAB = Policy("lab", k_active=1, p_percent=0, gated=False, synthetic_only=True)
 
 PRESETS = MappingProxyType({policy.name: policy for policy in (EXCHANGE, STRICT, INTERNAL, LAB)})
+_UNRELEASABLE = frozenset(policy.sha256 for policy in PRESETS.values() if not policy.gated)
+
+
+def may_be_released(policy_sha256: str) -> bool:
+    """False for the hash of a preset without a gate: whatever it made stays inside, and no marketplace takes it."""
+    return policy_sha256 not in _UNRELEASABLE

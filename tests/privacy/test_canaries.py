@@ -1,0 +1,119 @@
+"""T-P12: what was planted in private fields is in nothing that leaves, however it is packed."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from canaries import QUANTITY, found_in, planted
+
+import planner
+import planner.hearing
+from planner.ledger import Run, read_run
+from planner.ledger.sharing import share
+from planner.privacy import page
+from planner.report import write_report
+
+
+@dataclass
+class Seen:
+    """A run, the bodies that the marketplace opened, and the words said meanwhile."""
+
+    run: Run
+    bodies: list[Any]
+    words: list[str]
+    case: Path
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    root = tmp_path_factory.mktemp("canaries")
+    case = planted(root / "case")
+    bodies: list[Any] = []
+    words: list[str] = []
+    honest = planner.hearing.open_envelope
+
+    def listening(*args: Any) -> Any:
+        opened = honest(*args)
+        bodies.append((opened.header, opened.body))
+        return opened
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planner.hearing, "open_envelope", listening)
+        read = planner.read_case(case).with_(privacy={"max_rounds": 4})
+        run = planner.clear(read, root / "run", gap=0.05, tell=words.append)
+    return Seen(run, bodies, words, case)
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def nothing_in(things: dict[str, bytes]) -> None:
+    assert things
+    assert [hit for name, data in things.items() for hit in found_in(name, data)] == []
+
+
+def test_the_city_is_worth_searching(seen: Seen) -> None:
+    """Groups spoke, and inside the canaries are everywhere."""
+    assert seen.run.certificate["groups_released"] >= 1
+    assert len(seen.bodies) >= 3
+    inside = files(seen.run.folder / "buildings")
+    assert len([name for name, data in inside.items() if found_in(name, data)]) > 10
+    assert any(QUANTITY in data.decode("utf-8", "replace") for data in inside.values())
+    assert (seen.case / "meters" / "cnry-meters.csv").is_file()
+
+
+def test_T_P12_outbox_and_market(seen: Seen) -> None:  # noqa: N802
+    nothing_in(files(seen.run.folder / "outbox"))
+    nothing_in(files(seen.run.folder / "market"))
+    nothing_in({"certificate.json": (seen.run.folder / "certificate.json").read_bytes()})
+
+
+def test_T_P12_what_the_marketplace_opened(seen: Seen) -> None:  # noqa: N802
+    nothing_in({"bodies": repr(seen.bodies).encode()})
+    assert all(type(number) is int for _, body in seen.bodies for number in (body.get("lots") or body["position_wh"]))
+
+
+def test_T_P12_privacy_reports_of_both_kinds(seen: Seen) -> None:  # noqa: N802
+    nothing_in({"privacy.json": (seen.run.folder / "privacy.json").read_bytes()})
+    for outside in (False, True):
+        document = page.report(seen.run, for_outside=outside)
+        nothing_in({"document": json.dumps(document).encode(), "page": page.page(document).encode()})
+
+
+@pytest.mark.parametrize("party", ["market", "auditor"])
+def test_T_P12_shares(seen: Seen, party: str, tmp_path: Path) -> None:  # noqa: N802
+    """What is handed to others, and the report that they can make of it."""
+    share(seen.run, party, tmp_path / "part.zip")
+    nothing_in({"part.zip": (tmp_path / "part.zip").read_bytes()})
+    with zipfile.ZipFile(tmp_path / "part.zip") as archive:
+        archive.extractall(tmp_path / "part")
+    report = write_report(read_run(tmp_path / "part"))
+    nothing_in({report.name: report.read_bytes()})
+
+
+def test_T_P12_words_and_notebook(seen: Seen) -> None:  # noqa: N802
+    said = [*seen.words, repr(seen.run), seen.run._repr_html_()]
+    nothing_in({"words": "\n".join(said).encode()})
+
+
+def test_the_search_finds_what_is_hidden(tmp_path: Path) -> None:
+    """In gzip, parquet, a zip and base64, and in one inside the other."""
+    table = io.BytesIO()
+    pq.write_table(pa.table({"a": ["cnry"]}), table)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.gz", gzip.compress(base64.b64encode(b"some words around a cnry bird")))
+    for data in (table.getvalue(), archive.getvalue(), gzip.compress(b"3137.731")):
+        assert found_in("x", data)
+    assert not found_in("x", b"nothing to see")
