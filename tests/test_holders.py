@@ -150,8 +150,9 @@ def part(finished: Run, tmp_path: Path) -> Part:
 
 
 def a_unit(run: Run) -> tuple[str, str]:
-    """A unit with a battery, and its building."""
-    for building in run.buildings:
+    """A unit with a battery, and its building, which spoke."""
+    spoke = {path.stem for path in (run.folder / "outbox").glob("*.jsonl")}
+    for building in (name for name in run.buildings if name in spoke):
         table = pd.read_csv(run.folder / "buildings" / building / "case" / "batteries.csv")
         return str(table["node"][0]), building
     raise AssertionError("no building has a battery")

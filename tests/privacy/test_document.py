@@ -42,7 +42,7 @@ def test_the_outside_version_has_neither_counts_nor_reasons() -> None:
     told = outside(inside())
     assert may_leave(told)
     text = json.dumps(told)
-    for word in ("17", '"occupants"', "held", "refused", "b2", "too few", "p_percent", "coalition"):
+    for word in ("17", '"occupants"', "held", "refused", '"b2"', "too few", "p_percent", "coalition"):
         assert word not in text
     assert told["groups"] == [
         {"group": "b1", "kind": "building", "spoke": True, "envelopes": 3, "bytes": 900, "intervals": 24}

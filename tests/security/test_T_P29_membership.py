@@ -1,10 +1,11 @@
 """T-P29: how well a reader of releases can tell whether one occupant was in a group.
 
-A thousand worlds of some offices; in half of them a target is one of them, in the others somebody else is.  The attacker
-knows the mean and spread of offices at every quarter-hour, and of the target either the very readings of that day or only
-its habit (the day without its noise); he scores the released day by the likelihood ratio of "with" against "without" under
-a normal model.  The threshold is learned on one half of the worlds and applied to the other; advantage = true minus false
-positives.  What leaves is the whole gate's word: a world that is refused says nothing, and the attacker guesses.
+A thousand worlds of some offices; in half of them a target is one of them, in the others somebody else is.  The
+attacker knows the mean and spread of offices at every quarter-hour, and of the target either the very readings of that
+day or only its habit (the day without its noise); he scores the released day by the likelihood ratio of "with" against
+"without" under a normal model.  The threshold is learned on one half of the worlds and applied to the other; advantage
+= true minus false positives.  What leaves is the whole gate's word: a world that is refused says nothing, and the
+attacker guesses.
 """
 
 from __future__ import annotations
