@@ -26,6 +26,8 @@ from planner_models.words import Building, Fees, IntervalGrid
 
 STEPS = 8
 UNLIMITED = np.inf
+WORTH_ROUNDING = 1e-4
+"""From which share of an answer's value on whole runs are worth solving for."""
 ALONE_GAP = 5e-3
 """Relative gap of an answer without trade that had to be branched."""
 
@@ -187,11 +189,16 @@ class AnsweringBuilding:
         relaxed = self.relaxed if solver is None else solver
         self._face(relaxed, ladder)
         loose = self._must(relaxed.lp())
+        found = self._rounded(relaxed, loose)
+        if relaxed is not self.relaxed:
+            self.spent += relaxed.seconds
+        return found
+
+    def _rounded(self, relaxed: Solver, loose: Solution) -> Answer | None:
+        """The answer of a relaxation, made whole."""
         ways = (None, *READINESS) if is_torn(self.model, loose.x) else (None,)
         tried = [self._fixed(relaxed, rounded(self.model, loose.x, loose.row_dual, way)) for way in ways]
         found = min(tried, key=lambda solution: solution.objective)
-        if relaxed is not self.relaxed:
-            self.spent += relaxed.seconds
         if not found.has_answer:
             return None
         plugged, charge = plugs(self.model)
@@ -208,10 +215,19 @@ class AnsweringBuilding:
         return found
 
     def at_price(self, price: Floats) -> Answer:
-        """Answer of the relaxation to a price; the bound counts what whole runs cost beyond it."""
-        self._face(self.relaxed, Ladder.flat(price))
-        found = self._must(self.relaxed.lp())
-        return replace(self._answer(found), bound=found.bound + whole_surplus(self.model, found.row_dual))
+        """Answer to a price; the bound counts what whole runs cost beyond their relaxation.
+
+        Where they cost anything, the answer is one in whole runs: the relaxation's would promise too much.
+        """
+        flat = Ladder.flat(price)
+        self._face(self.relaxed, flat)
+        loose = self._must(self.relaxed.lp())
+        surplus = whole_surplus(self.model, loose.row_dual)
+        if surplus > WORTH_ROUNDING * max(1.0, abs(loose.objective)):
+            found = self._rounded(self.relaxed, loose)
+            if found is not None:
+                return replace(found, bound=loose.bound + surplus)
+        return replace(self._answer(loose), bound=loose.bound + surplus)
 
     def whole(self, ladder: Ladder, gap: float, time_limit_s: float, tolerance: float = 0.0) -> Answer:
         """Answer in whole runs: rounded, and branched where rounding is not provably within gap or tolerance."""
