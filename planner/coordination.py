@@ -39,8 +39,8 @@ SLICE_ROUNDS = 3
 LEVEL = 0.5
 AWAY_PER_MWH = 50.0
 MARGINS_KWH = (0.05, 0.2, 1.0)
-POLISHES = 4
-"""Passes in which every group may improve on its commitment, all at once; in the last it may branch."""
+POLISHES, WORTH_POLISHING = 4, 0.02
+"""Passes in which every group may improve on its commitment, all at once; what of the gap one must win."""
 HAIR_KWH = 1e-9
 ROUNDING_KWH = 0.05
 """What whole Wh of many assets may add to the flow of a feeder."""
@@ -106,11 +106,14 @@ def coordinate(master: Master, fleet: Fleet, rules: Rules) -> Agreement:
     for _ in range(SLICE_ROUNDS):
         if talk.may_go_on():
             talk.ask_slice()
-    blend = master.blend()
-    talk.ask_price(master.clip(blend.multipliers))
-    while talk.may_go_on() and talk.best_bound < (blend := master.blend()).value - rules.gap / 4 * abs(blend.value):
+    talk.ask_price(master.clip(master.blend().multipliers))
+    while talk.may_go_on() and talk.lags((blend := master.blend()).value, rules.gap / 2):
         talk.ask_price(talk.next_multipliers(blend))
     talk.commit(master.blend())
+    while talk.may_go_on() and talk.lags(talk.cost(), rules.gap) and talk.lags((blend := master.blend()).value, 1e-5):
+        talk.ask_price(talk.next_multipliers(blend))
+    if talk.lags(talk.cost(), rules.gap):
+        talk.branch()
     return talk.agreement()
 
 
@@ -165,6 +168,14 @@ class _Talk:
         market = self.master.dispatch([np.zeros(self.master.market.n) for _ in self.names], DISPATCH_S, DISPATCH_GAP)
         return sum(self.rounds[0].replies[g].cost_micro for g in self.speaking) / MICRO + market.objective
 
+    def lags(self, cost: float, gap: float) -> bool:
+        """Whether the proof is further than a relative gap below a cost."""
+        return self.best_bound < cost - gap * abs(cost)
+
+    def cost(self) -> float:
+        """What the commitments and the market's side for them cost."""
+        return sum(self.made[g].cost_micro for g in self.speaking) / MICRO + self._dispatched().objective
+
     @property
     def number(self) -> int:
         return len(self.rounds)
@@ -216,7 +227,8 @@ class _Talk:
         lot = self.rules.lot_wh / 1000
         for g, reply in replies.items():
             position = np.asarray(reply.lots * lot, dtype=float)
-            self.positions[g] = position
+            if not self.made:
+                self.positions[g] = position
             self.master.columns.append(Column(g, position, reply.cost_micro / MICRO, reply.round))
         self.rounds.append(Round(self.number, kind, prices, replies, bound))
 
@@ -271,12 +283,18 @@ class _Talk:
             if not again:
                 break
         self._fall_back()
-        for polish in range(POLISHES):
-            cost = sum(self.made[g].cost_micro for g in self.speaking) / MICRO + self._dispatched().objective
-            if cost - self.best_bound <= self.rules.gap * abs(cost) or self.rules.seconds_left() <= 0:
+        for _ in range(POLISHES):
+            before = self.cost()
+            if not self.lags(before, self.rules.gap) or self.rules.seconds_left() <= 0:
                 break
-            each = self.rules.gap / 4 * abs(cost) / max(1, len(self.speaking))
-            self._polish(each if polish == POLISHES - 1 else np.inf)
+            self._polish(np.inf)
+            if self.cost() > before - WORTH_POLISHING * self.rules.gap * abs(before):
+                break
+
+    def branch(self) -> None:
+        """The last polish: everybody may branch, to its share of a quarter of the gap."""
+        if self.rules.seconds_left() > 0:
+            self._polish(self.rules.gap / 4 * abs(self.cost()) / max(1, len(self.speaking)))
 
     def _polish(self, tolerance: float) -> None:
         """Everybody commits anew from where it stands; where a feeder is overstepped, all below it take it back."""

@@ -19,7 +19,7 @@ from planner_models.idle import idle_point
 from planner_models.lean import left_out, plugs
 from planner_models.linear import Assembler, LinearModel
 from planner_models.locality import freeze
-from planner_models.rounding import READINESS, Fixed, is_torn, rounded
+from planner_models.rounding import READINESS, Fixed, is_torn, mended, rounded
 from planner_models.solve import Options, Solution, SolveError, Solver, Status
 from planner_models.template import Family, Floats
 from planner_models.words import Building, Fees, IntervalGrid
@@ -28,6 +28,8 @@ STEPS = 8
 UNLIMITED = np.inf
 WORTH_ROUNDING = 1e-4
 """From which share of an answer's value on whole runs are worth solving for."""
+MENDS, WORTH_MENDING = 8, 2e-4
+"""How many single moves may mend a rounded answer, and the relative distance from the proof that is left alone."""
 ALONE_GAP = 5e-3
 """Relative gap of an answer without trade that had to be branched."""
 
@@ -197,14 +199,26 @@ class AnsweringBuilding:
     def _rounded(self, relaxed: Solver, loose: Solution) -> Answer | None:
         """The answer of a relaxation, made whole."""
         ways = (None, *READINESS) if is_torn(self.model, loose.x) else (None,)
-        tried = [self._fixed(relaxed, rounded(self.model, loose.x, loose.row_dual, way)) for way in ways]
-        found = min(tried, key=lambda solution: solution.objective)
+        fixes = [rounded(self.model, loose.x, loose.row_dual, way) for way in ways]
+        tried = [(self._fixed(relaxed, fixed), fixed) for fixed in fixes]
+        found, fixed = min(tried, key=lambda pair: pair[0].objective)
         if not found.has_answer:
             return None
+        proven = loose.objective + whole_surplus(self.model, loose.row_dual)
+        for _ in range(MENDS):
+            if found.objective - proven <= WORTH_MENDING * max(1.0, abs(proven)):
+                break
+            another, gain = mended(self.model, fixed, found.x, found.row_dual)
+            if gain <= WORTH_MENDING / 2:
+                break
+            better = self._fixed(relaxed, another)
+            if better.objective >= found.objective:
+                break
+            found, fixed = better, another
         plugged, charge = plugs(self.model)
         found.x[plugged] = found.x[charge] > 0
         self.last_x = found.x
-        return replace(self._answer(found), bound=loose.objective)
+        return replace(self._answer(found), bound=proven)
 
     def _fixed(self, relaxed: Solver, fixed: Fixed) -> Solution:
         """The relaxation's answer within bounds that make it whole."""

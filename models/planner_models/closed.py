@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from planner_models.linear import LinearModel
+from planner_models.linear import Group, LinearModel
 from planner_models.template import Floats
 
 HAIR = 1e-9
@@ -45,12 +45,17 @@ def whole_surplus(model: LinearModel, dual: Floats) -> float:
         charge = group.columns("charge")
         if (model.lower[charge] > 0).any() or (model.lower[group.columns("plugged")] > 0).any():
             continue  # strict locality: what was charged alone stands, and the bound stays the relaxation's
-        least, efficiency, need, shortfall = (
-            group.parameters(name)[:, 0] for name in ("min_kwh", "efficiency", "need_kwh", "shortfall_cost")
-        )
-        stays = Stays(cost[charge], model.upper[charge], least, efficiency, need, shortfall)
+        stays = stays_of(group, model, cost)
         surplus += float(np.maximum(stays.whole() - stays.relaxed(), 0.0).sum())
     return surplus
+
+
+def stays_of(group: Group, model: LinearModel, cost: Floats) -> Stays:
+    """The stays of a group of semi-continuous vehicles, at a cost of every column."""
+    charge = group.columns("charge")
+    names = ("min_kwh", "efficiency", "need_kwh", "shortfall_cost")
+    least, efficiency, need, shortfall = (group.parameters(name)[:, 0] for name in names)
+    return Stays(cost[charge], model.upper[charge], least, efficiency, need, shortfall)
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,25 @@ class Stays:
         return np.asarray((taken * (price - worth)).sum(axis=1) + self.need * self.shortfall)
 
     def whole(self) -> Floats:
-        """Least cost where an interval charges nothing or at least the minimum (C6), per stay.
+        """Least cost where an interval charges nothing or at least the minimum (C6), per stay."""
+        gains = self._gains()[0]
+        return np.asarray(gains.min(axis=1, initial=0.0) + self.need * self.shortfall)
+
+    def chosen(self) -> npt.NDArray[np.bool_]:
+        """The intervals in which ``whole`` charges, (stays, n)."""
+        gains, order = self._gains()
+        count = np.where(gains.min(axis=1) < 0, np.argmin(gains, axis=1) + 1, 0)
+        on = np.zeros_like(self.cost, dtype=bool)
+        np.put_along_axis(on, order, np.arange(self.cost.shape[1])[None, :] < count[:, None], axis=1)
+        return on
+
+    def _gains(self) -> tuple[Floats, npt.NDArray[np.int64]]:
+        """What charging in 1, 2, .. n intervals adds to the cost of charging nothing, and the order of intervals.
 
         With k intervals charging, the k cheapest are best: moving one to a cheaper interval keeps its amount.  They
         take the minimum each, then the cheapest fill up while that is cheaper than the shortfall.
         """
+        order = self._order()
         price, limit = self._sorted()
         stays, n = price.shape
         worth, want = self.efficiency * self.shortfall, self.need / self.efficiency
@@ -99,12 +118,15 @@ class Stays:
             before = np.where(full > 0, held[i, full - 1], 0.0)
             partly = np.where(full < count, (rest[i] - before) * gain[i, np.minimum(full, n - 1)], 0.0)
             above[i] = np.where(full > 0, filled[i, full - 1], 0.0) + np.minimum(partly, 0.0)
-        best = np.where(possible, minimum + above, 0.0).min(axis=1, initial=0.0)
-        return np.asarray(best + self.need * self.shortfall)
+        return np.where(possible, minimum + above, 0.0), order
+
+    def _order(self) -> npt.NDArray[np.int64]:
+        """Intervals from the cheapest of the stay to the dearest, those outside last."""
+        return np.argsort(np.where(self.limit > 0, self.cost, np.inf), axis=1, kind="stable")
 
     def _sorted(self) -> tuple[Floats, Floats]:
-        """Costs and limits from the cheapest interval of the stay to the dearest, those outside last."""
-        order = np.argsort(np.where(self.limit > 0, self.cost, np.inf), axis=1, kind="stable")
+        """Costs and limits in that order."""
+        order = self._order()
         return np.take_along_axis(self.cost, order, axis=1), np.take_along_axis(self.limit, order, axis=1)
 
 

@@ -10,7 +10,7 @@ Nesterov 1995) picks the next prices near the best ones so far where the model s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import clarabel
 import numpy as np
@@ -41,9 +41,18 @@ class Blend:
     weights: Floats
 
 
+MOST_CUTS = 24
+"""Above so many groups they are summed into about as many bundles, and a round adds one cut a bundle."""
+HAIR_KWH = 1e-6
+
+
 @dataclass
 class Master:
-    """Holds the answers.  ``sites[g]`` is (zone, feeders) of group g."""
+    """Holds the answers.  ``sites[g]`` is (zone, feeders) of group g.
+
+    A city of many groups is cut in *bundles*, sums of groups that answer alike to its rows, and a feeder's rows sleep
+    until a blend oversteps them: then it is ``awake``, and the groups below it are bundled apart.
+    """
 
     market: MarketModel
     sites: list[tuple[str, tuple[str, ...]]]
@@ -51,7 +60,53 @@ class Master:
     columns: list[Column] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.gathers = [self.market.gather(zone, feeders) for zone, feeders in self.sites]
+        market, different = self.market, set(self.sites)
+        known = {site: market.gather(*site) for site in different}
+        self.gathers = [known[site] for site in self.sites]
+        few = len(self.sites) <= MOST_CUTS
+        self.awake = {f.id for f in market.city.feeders} if few else set()
+        self._bundle()
+
+    def _bundle(self) -> None:
+        """Number the bundle of every group, and gather each bundle's position into the rows that are awake."""
+        if len(self.sites) <= MOST_CUTS:
+            self.bundle_of = np.arange(len(self.sites))
+            self.entering = self.gathers
+        else:
+            seen = [(zone, tuple(f for f in feeders if f in self.awake)) for zone, feeders in self.sites]
+            kinds = sorted(set(seen))
+            self.bundle_of = np.zeros(len(seen), dtype=np.int64)
+            self.entering = []
+            for kind in kinds:
+                inside = [g for g, site in enumerate(seen) if site == kind]
+                streets = sorted({self.sites[g] for g in inside})
+                parts = min(len(streets), max(1, round(MOST_CUTS * len(inside) / len(seen))))
+                number = {street: len(self.entering) + i % parts for i, street in enumerate(streets)}
+                self.bundle_of[inside] = [number[self.sites[g]] for g in inside]
+                self.entering += [self.market.gather(*kind)] * parts
+        self.live = self._live()
+
+    def _live(self) -> Ints:
+        """The market's rows without those of feeders that sleep."""
+        market, zones = self.market, len(self.market.city.zones)
+        asleep = [zones + i for i, f in enumerate(market.city.feeders) if f.id not in self.awake]
+        sockets = (np.array(asleep, dtype=np.int64)[:, None] * market.n + np.arange(market.n)).ravel()
+        live = np.ones(len(market.row_lower), dtype=bool)
+        live[market.socket[:, sockets].tocoo().row] = False
+        live[market.balance_rows.ravel()] = True
+        return np.flatnonzero(live)
+
+    def bundled(self) -> list[Column]:
+        """The answers summed by bundle and round."""
+        if len(self.sites) <= MOST_CUTS:
+            return self.columns
+        sums: dict[tuple[int, int], list[Column]] = {}
+        for c in self.columns:
+            sums.setdefault((int(self.bundle_of[c.group]), c.round), []).append(c)
+        return [
+            Column(bundle, np.sum([c.position_kwh for c in own], axis=0), sum(c.cost for c in own), round)
+            for (bundle, round), own in sums.items()
+        ]
 
     def node_price(self, multipliers: Floats, group: int) -> Floats:
         """Price at the group's node, currency per MWh."""
@@ -62,19 +117,44 @@ class Master:
         return -1000 * (self.market.gather(zone, ()).T @ multipliers)
 
     def blend(self) -> Blend:
-        """Solve the restricted master LP."""
-        market, columns = self.market, self.columns
-        enter = sparse.csc_matrix(np.stack([self.gathers[c.group] @ c.position_kwh for c in columns], axis=1))
+        """Solve the restricted master LP; feeders that it oversteps wake, and it is solved again."""
+        while True:
+            blend = self._blend()
+            if not (broken := self._overstepped(blend)):
+                return blend
+            self.awake |= broken
+            self._bundle()
+
+    def _overstepped(self, blend: Blend) -> set[str]:
+        """Sleeping feeders whose limits the blend breaks."""
+        sleeping = [f for f in self.market.city.feeders if f.id not in self.awake]
+        if not sleeping:
+            return set()
+        positions = np.zeros((len(self.sites), self.market.n))
+        for column, weight in zip(self.columns, blend.weights, strict=True):
+            if weight > 0:
+                positions[column.group] += weight * column.position_kwh
+        broken = set()
+        for feeder in sleeping:
+            below = [g for g, (_, feeders) in enumerate(self.sites) if feeder.id in feeders]
+            flow = positions[below].sum(axis=0) + np.array(feeder.allocation_kwh)
+            over = (flow > np.array(feeder.import_limit_kwh) + HAIR_KWH).any()
+            if over or (flow < -np.array(feeder.export_limit_kwh) - HAIR_KWH).any():
+                broken.add(feeder.id)
+        return broken
+
+    def _blend(self) -> Blend:
+        market, columns, live = self.market, self.bundled(), self.live
+        bundles = len(self.entering)
+        enter = sparse.csc_matrix(np.stack([self.entering[c.group] @ c.position_kwh for c in columns], axis=1)[live])
         convex = sparse.csc_matrix(
-            (np.ones(len(columns)), ([c.group for c in columns], range(len(columns)))),
-            shape=(len(self.sites), len(columns)),
+            (np.ones(len(columns)), ([c.group for c in columns], range(len(columns)))), shape=(bundles, len(columns))
         )
-        matrix = sparse.bmat([[market.own, enter], [None, convex]], format="csc")
-        k, groups = len(columns), len(self.sites)
+        k, rows = len(columns), len(live)
         model = LinearModel(
-            matrix=matrix,
-            row_lower=np.concatenate([market.row_lower, np.ones(groups)]),
-            row_upper=np.concatenate([market.row_upper, np.ones(groups)]),
+            matrix=sparse.bmat([[market.own[live], enter], [None, convex]], format="csc"),
+            row_lower=np.concatenate([market.row_lower[live], np.ones(bundles)]),
+            row_upper=np.concatenate([market.row_upper[live], np.ones(bundles)]),
             cost=np.concatenate([market.cost, [c.cost for c in columns]]),
             lower=np.concatenate([market.lower, np.zeros(k)]),
             upper=np.concatenate([market.upper, np.full(k, np.inf)]),
@@ -85,8 +165,11 @@ class Master:
         found = Solver(model, self.options).lp()
         if not found.has_answer:
             raise SolveError(f"restricted master: {found.status.value}")
-        rows = len(market.row_lower)
-        return Blend(found.objective, found.row_dual[:rows], found.x[len(market.cost) :])
+        multipliers = np.zeros(len(market.row_lower))
+        multipliers[live] = found.row_dual[:rows]
+        weight = {(c.group, c.round): w for c, w in zip(columns, found.x[len(market.cost) :], strict=True)}
+        own = [weight[int(self.bundle_of[c.group]), c.round] for c in self.columns]
+        return Blend(found.objective, multipliers, np.array(own))
 
     def clip(self, multipliers: Floats) -> Floats:
         """The nearest multipliers at which the market's side is bounded.
@@ -162,8 +245,12 @@ class _LevelProblem:
 
     def __init__(self, master: Master) -> None:
         self.master = master
-        market = master.market
-        self.m, self.groups = len(market.row_lower), len(master.sites)
+        live = self.live = master.live
+        whole = master.market
+        market = self.market = replace(
+            whole, own=whole.own[live], row_lower=whole.row_lower[live], row_upper=whole.row_upper[live]
+        )
+        self.m, self.groups = len(live), len(master.entering)
         boxed = np.isfinite(market.lower) & np.isfinite(market.upper) & (market.lower < market.upper)
         self.boxed = np.flatnonzero(boxed)
         ranged = np.isfinite(market.row_lower) & np.isfinite(market.row_upper)
@@ -195,20 +282,23 @@ class _LevelProblem:
             column_interval=np.full(width, -1),
         )
         solver = Solver(model, self.master.options)
-        low, high = np.full(self.m, np.inf), np.full(self.m, -np.inf)
+        size = len(self.master.market.row_lower)
+        low, high = np.full(size, np.inf), np.full(size, -np.inf)
+        place = np.full(size, -1)
+        place[self.live] = np.arange(self.m)
         for row in rows:
             for sign, out in ((1.0, low), (-1.0, high)):
-                solver.set_cost(np.array([row]), np.array([sign]))
+                solver.set_cost(place[[row]], np.array([sign]))
                 found = solver.lp()
                 if found.has_answer:
-                    out[row] = found.x[row]
-            solver.set_cost(np.array([row]), np.array([0.0]))
+                    out[row] = found.x[place[row]]
+            solver.set_cost(place[[row]], np.array([0.0]))
         return low, high
 
     def solve(self, centre: Floats, level: float) -> Floats | None:
         matrix = self._write(level)
         quadratic = sparse.diags(np.concatenate([np.ones(self.m), np.full(self.width - self.m, 1e-9)]), format="csc")
-        linear = np.concatenate([-centre, np.zeros(self.width - self.m)])
+        linear = np.concatenate([-centre[self.live], np.zeros(self.width - self.m)])
         settings = clarabel.DefaultSettings()
         settings.verbose = False
         cones = [clarabel.NonnegativeConeT(matrix.shape[0])]
@@ -217,7 +307,9 @@ class _LevelProblem:
         ).solve()
         if found.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
             return None
-        return self.master.clip(np.array(found.x)[: self.m])
+        multipliers = np.zeros(len(self.master.market.row_lower))
+        multipliers[self.live] = np.array(found.x)[: self.m]
+        return self.master.clip(multipliers)
 
     def _at_most(self, rows: sparse.csr_matrix, right: Floats) -> None:
         self.rows.append(rows)
@@ -231,8 +323,8 @@ class _LevelProblem:
 
     def _cuts(self) -> None:
         """v_g + y.(G q) <= c for every answer."""
-        columns = self.master.columns
-        slopes = sparse.csr_matrix(np.stack([self.master.gathers[c.group] @ c.position_kwh for c in columns]))
+        columns, entering = self.master.bundled(), self.master.entering
+        slopes = sparse.csr_matrix(np.stack([entering[c.group] @ c.position_kwh for c in columns])[:, self.live])
         owner = sparse.csr_matrix(
             (np.ones(len(columns)), (range(len(columns)), [c.group for c in columns])),
             shape=(len(columns), self.groups),
@@ -240,7 +332,7 @@ class _LevelProblem:
         self._at_most(self._place({"y": slopes, "v": owner}, len(columns)), np.array([c.cost for c in columns]))
 
     def _market_side(self) -> None:
-        market = self.master.market
+        market = self.market
         eye = sparse.identity
         transposed = market.own.T.tocsr()
         k = len(self.boxed)
@@ -262,7 +354,7 @@ class _LevelProblem:
 
     def _promise(self) -> tuple[Floats, float]:
         """The model's value as ``gain.z + constant``."""
-        market = self.master.market
+        market = self.market
         low = np.where(np.isfinite(market.lower), market.lower, 0.0)
         y = -(market.own @ low)
         anchor = np.where(np.isfinite(market.row_lower), market.row_lower, market.row_upper)

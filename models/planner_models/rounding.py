@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner_models.closed import effective_cost, generator_run
+from planner_models.closed import effective_cost, generator_run, stays_of
 from planner_models.linear import Group, LinearModel
 from planner_models.template import Floats, Ints
 
@@ -23,6 +23,14 @@ class Fixed:
     columns: Ints
     lower: Floats
     upper: Floats
+
+    def moved(self, columns: Ints, lower: Floats, upper: Floats) -> Fixed:
+        """The same with other bounds for some of the columns."""
+        order = np.argsort(self.columns)
+        at = order[np.searchsorted(self.columns, columns, sorter=order)]
+        low, high = self.lower.copy(), self.upper.copy()
+        low[at], high[at] = lower, upper
+        return Fixed(self.columns, low, high)
 
 
 READINESS = (0.5, 0.25, 0.05)
@@ -57,6 +65,39 @@ def rounded(model: LinearModel, x: Floats, dual: Floats, readiness: float | None
     none = (np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
     columns, lower, upper = (np.concatenate(arrays) for arrays in zip(none, *parts, strict=True))
     return Fixed(columns, lower, upper)
+
+
+def mended(model: LinearModel, fixed: Fixed, x: Floats, dual: Floats) -> tuple[Fixed, float]:
+    """The same bounds with the one vehicle or appliance moved that would gain most at the fixed answer's own prices.
+
+    Also what it would gain there, in currency: with coupling it may gain less, or nothing.
+    """
+    cost = effective_cost(model, dual)
+    best, gain = fixed, 0.0
+    for group in model.groups:
+        name = group.template.family.name
+        if name == "vehicle" and "plugged" in group.template.variables:
+            columns, found = group.columns("charge"), stays_of(group, model, cost)
+            now = (found.cost * x[columns]).sum(axis=1) + found.shortfall * x[group.columns("shortfall")][:, 0]
+            gains, on = now - found.whole(), found.chosen()
+            lower, upper = np.where(on, found.least[:, None], 0.0), np.where(on, found.limit, 0.0)
+        elif name == "appliance":
+            columns, skip = group.columns("start"), cost[group.columns("skipped")][:, 0]
+            price = np.where(model.upper[columns] > 0, cost[columns], np.inf)
+            first, rows = price.argmin(axis=1), np.arange(len(columns))
+            runs = price[rows, first] < skip
+            now = (cost[columns] * x[columns]).sum(axis=1) + skip * x[group.columns("skipped")][:, 0]
+            gains = now - np.where(runs, price[rows, first], skip)
+            lower = np.zeros(columns.shape)
+            lower[rows, first] = runs
+            upper = lower
+        else:
+            continue
+        i = int(gains.argmax())
+        held = (model.lower[columns[i]] > 0).any()
+        if gains[i] > gain and not held:
+            best, gain = fixed.moved(columns[i], lower[i], upper[i]), float(gains[i])
+    return best, gain
 
 
 Bounds = tuple[Ints, Floats, Floats]
