@@ -33,7 +33,7 @@ def raw(test: dict[str, Any], name: str) -> bytes:
     return bytes.fromhex(test[name])
 
 
-def test_ed25519(shared: Path) -> None:
+def test_T_K03_ed25519(shared: Path) -> None:
     mismatches = []
     for group, test in cases(shared, "ed25519"):
         public = bytes.fromhex(group["publicKey"]["pk"])
@@ -47,7 +47,7 @@ def test_ed25519(shared: Path) -> None:
     assert mismatches == []
 
 
-def test_x25519(shared: Path) -> None:
+def test_T_K03_x25519(shared: Path) -> None:
     """An all-zero shared secret must be refused by the library; every other case must agree."""
     zero = 0
     for _, test in cases(shared, "x25519"):
@@ -61,7 +61,7 @@ def test_x25519(shared: Path) -> None:
     assert zero > 0
 
 
-def test_chacha20_poly1305(shared: Path) -> None:
+def test_T_K03_chacha20_poly1305(shared: Path) -> None:
     for _, test in cases(shared, "chacha20_poly1305"):
         sealed = raw(test, "ct") + raw(test, "tag")
         try:
@@ -71,7 +71,7 @@ def test_chacha20_poly1305(shared: Path) -> None:
         assert plain == (raw(test, "msg") if test["result"] == "valid" else None), test["tcId"]
 
 
-def test_hkdf_sha256(shared: Path) -> None:
+def test_T_K03_hkdf_sha256(shared: Path) -> None:
     for _, test in cases(shared, "hkdf_sha256"):
         try:
             made: bytes | None = HKDF(SHA256(), test["size"], raw(test, "salt"), raw(test, "info")).derive(
@@ -82,7 +82,7 @@ def test_hkdf_sha256(shared: Path) -> None:
         assert made == (raw(test, "okm") if test["result"] == "valid" else None), test["tcId"]
 
 
-def test_mlkem_768(shared: Path) -> None:
+def test_T_K03_mlkem_768(shared: Path) -> None:
     for _, test in cases(shared, "mlkem_768"):
         valid = test["result"] == "valid"
         try:

@@ -11,13 +11,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from security_world import NOW, POLICY, YEAR, World, answer
 
 from planner.security import envelope, opening, strict
 from planner.security.entities import SigningRecord
 from planner.security.envelope import PAYLOAD_TYPE, Header, commitment, frame, hpke_info, pad, pae, unpad
 from planner.security.keys import Identity, LocalSigner, signing_key_id
-from planner.security.opening import Verified, open_envelope, refusal_reply, verify_envelope
+from planner.security.messages import release_types
+from planner.security.opening import Verified, open_envelope, verify_envelope
 from planner.security.refusal import Reason, Refused
 from planner.security.replay import ReplayStore
 
@@ -56,14 +59,14 @@ def seal_inner(world: World, inner: dict[str, bytes], commit: str) -> bytes:
     return resign(payload, world.identities["gateway-1"])
 
 
-def test_the_published_encoding() -> None:
+def test_T_E01_the_published_encoding() -> None:
     """T-E01: the vector of the DSSE specification; and lengths count bytes, not characters."""
     expected = b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
     assert pae("http://example.com/HelloWorld", b"hello world") == expected
     assert pae("é", "é".encode()) == b"DSSEv1 2 \xc3\xa9 2 \xc3\xa9"
 
 
-def test_honest_answer(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_E02_honest_answer(world: World, honest_answer: dict[str, Any]) -> None:
     """T-E02."""
     opened = world.open(world.seal(honest_answer))
     assert opened.body == honest_answer
@@ -71,7 +74,7 @@ def test_honest_answer(world: World, honest_answer: dict[str, Any]) -> None:
     assert commitment(pad(opened.salt, opened.body)) == opened.header.commit
 
 
-def test_replay_and_lower_sequence(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_E03_T_E04_replay_and_lower_sequence(world: World, honest_answer: dict[str, Any]) -> None:
     """T-E03, T-E04: the store refuses what it has seen and what comes too late, per round."""
     store = ReplayStore()
     reader = world.reader(round_id=None)
@@ -87,7 +90,9 @@ def test_replay_and_lower_sequence(world: World, honest_answer: dict[str, Any]) 
     store.close()
 
 
-def test_effect_and_sequence_are_one_transaction(world: World, honest_answer: dict[str, Any], tmp_path: Any) -> None:
+def test_T_E05_effect_and_sequence_are_one_transaction(
+    world: World, honest_answer: dict[str, Any], tmp_path: Any
+) -> None:
     """T-E05: a failure between checking and acting leaves nothing; the resent message acts once."""
     path = tmp_path / "seen.sqlite"
     opened = world.open(world.seal(honest_answer))
@@ -110,7 +115,7 @@ def test_effect_and_sequence_are_one_transaction(world: World, honest_answer: di
     store.close()
 
 
-def test_exactly_one_signature(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_E07_T_E08_exactly_one_signature(world: World, honest_answer: dict[str, Any]) -> None:
     """T-E07, T-E08."""
     data = world.seal(honest_answer)
     for count in (0, 2):
@@ -118,13 +123,13 @@ def test_exactly_one_signature(world: World, honest_answer: dict[str, Any]) -> N
         assert world.refusal(bad) is Reason.SIGNATURES
 
 
-def test_payload_type(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_E09_payload_type(world: World, honest_answer: dict[str, Any]) -> None:
     """T-E09."""
     bad = edit_outer(world.seal(honest_answer), lambda outer: outer.update(payloadType="application/json"))
     assert world.refusal(bad) is Reason.TYPE
 
 
-def test_no_payload_is_parsed_before_its_signature_holds(
+def test_T_E10_no_payload_is_parsed_before_its_signature_holds(
     world: World, honest_answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T-E10: one bit flipped; the parser sees the outer document and nothing else."""
@@ -139,20 +144,20 @@ def test_no_payload_is_parsed_before_its_signature_holds(
     assert parsed == [bad]
 
 
-def test_re_signed_by_another(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_E11_re_signed_by_another(world: World, honest_answer: dict[str, Any]) -> None:
     """T-E11: an enrolled thief signs the same payload; ``from`` still names the victim."""
     data = world.seal(honest_answer)
     payload = base64.b64decode(json.loads(data)["payload"])
     assert world.refusal(resign(payload, world.identities["gateway-2"])) is Reason.SENDER
 
 
-def test_ownership_theft(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_E12_ownership_theft(world: World, honest_answer: dict[str, Any]) -> None:
     """T-E12: the thief also replaces ``from``; the header is in the HPKE context, so the body does not follow."""
     stolen = edit_header(world.seal(honest_answer), world.identities["gateway-2"], **{"from": "gateway-2"})
     assert world.refusal(stolen) is Reason.DECRYPT
 
 
-def test_forwarding(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_E13_forwarding(world: World, honest_answer: dict[str, Any]) -> None:
     """T-E13: unchanged to a third party, and re-addressed with the old signature."""
     data = world.seal(honest_answer)
     assert world.refusal(data, "service") is Reason.RECIPIENT
@@ -164,7 +169,7 @@ def test_forwarding(world: World, honest_answer: dict[str, Any]) -> None:
     assert world.refusal(moved, "service") is Reason.SIGNATURE
 
 
-def test_equivocation(world: World) -> None:
+def test_T_E14_equivocation(world: World) -> None:
     """T-E14: one story for the market, another for the service, one commitment."""
     one, two = pad(bytes(32), answer(lot=1)), pad(bytes(32), answer(lot=2))
     data = seal_inner(world, {"market": one, "service": two}, commitment(one))
@@ -173,7 +178,7 @@ def test_equivocation(world: World) -> None:
 
 
 @pytest.mark.parametrize("where", ["outer", "signature", "payload", "header", "inner", "body"])
-def test_unknown_fields(world: World, honest_answer: dict[str, Any], where: str) -> None:
+def test_T_E23_unknown_fields(world: World, honest_answer: dict[str, Any], where: str) -> None:
     """T-E23."""
     data, sender = world.seal(honest_answer), world.identities["gateway-1"]
     if where == "outer":
@@ -195,12 +200,12 @@ def test_unknown_fields(world: World, honest_answer: dict[str, Any], where: str)
 
 
 @pytest.mark.parametrize("change", [{"lots": [True] * 24}, {"lots": ["5"] * 24}, {"lots": []}, {"cost": None}])
-def test_wrong_types_in_the_body(world: World, honest_answer: dict[str, Any], change: dict[str, Any]) -> None:
+def test_T_E18_wrong_types_in_the_body(world: World, honest_answer: dict[str, Any], change: dict[str, Any]) -> None:
     """T-E18."""
     assert world.refusal(world.seal(honest_answer | change)) is Reason.SCHEMA
 
 
-def test_damaged_ciphertext(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_E24_damaged_ciphertext(world: World, honest_answer: dict[str, Any]) -> None:
     """T-E24: signed by the true sender, and broken all the same."""
     document = payload_of(world.seal(honest_answer))
     (key_id, sealed), sender = next(iter(document["ct"].items())), world.identities["gateway-1"]
@@ -212,12 +217,12 @@ def test_damaged_ciphertext(world: World, honest_answer: dict[str, Any]) -> None
     assert world.refusal(resign(payload, sender)) is Reason.DECRYPT
 
 
-def test_size_does_not_tell_the_number_of_intervals(world: World) -> None:
+def test_T_E25_size_does_not_tell_the_number_of_intervals(world: World) -> None:
     """T-E25."""
     assert len(world.seal(answer(10))) == len(world.seal(answer(300)))
 
 
-def test_padding(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_E26_padding(world: World, honest_answer: dict[str, Any]) -> None:
     """T-E26: non-zero padding, a length beyond the buffer, a block too many, nothing at all."""
     inner = pad(bytes(32), honest_answer)
     assert unpad(inner)[1] == honest_answer
@@ -229,16 +234,17 @@ def test_padding(world: World, honest_answer: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"issued_at": NOW + 500, "expires_at": NOW + 900}, Reason.TIME),
-        ({"issued_at": NOW - 900, "expires_at": NOW}, Reason.TIME),
-        ({"issued_at": NOW - 900, "expires_at": NOW - 1}, Reason.TIME),
-        ({"expires_at": NOW + 1_000_000}, Reason.TIME),
-        ({"issued_at": NOW + 100, "expires_at": NOW + 50}, Reason.TIME),
-        ({"roster": 6}, Reason.ROSTER),
-        ({"roster": 8}, Reason.ROSTER),
-        ({"policy": "6" * 64}, Reason.POLICY),
-        ({"round": "day-0"}, Reason.ROUND),
-        ({"type": "market-result"}, Reason.UNAUTHORISED),
+        pytest.param({"issued_at": NOW + 500, "expires_at": NOW + 900}, Reason.TIME, id="T-K16 500 s ahead"),
+        pytest.param({"issued_at": NOW - 900, "expires_at": NOW}, Reason.TIME, id="T-K16 expired now"),
+        pytest.param({"issued_at": NOW - 900, "expires_at": NOW - 1}, Reason.TIME, id="T-K16 expired by 1 s"),
+        pytest.param({"expires_at": NOW + 1_000_000}, Reason.TIME, id="T-K16 a life of 10^6 s"),
+        pytest.param({"issued_at": NOW + 100, "expires_at": NOW + 50}, Reason.TIME, id="T-K16 ends before it begins"),
+        pytest.param({"roster": 6}, Reason.ROSTER, id="T-K12 an older roster"),
+        pytest.param({"roster": 8}, Reason.ROSTER, id="T-K12 a newer roster"),
+        pytest.param({"policy": "6" * 64}, Reason.POLICY, id="T-K12 T-P27 another policy"),
+        pytest.param({"round": "day-0"}, Reason.ROUND, id="another round"),
+        pytest.param({"type": "market-result"}, Reason.UNAUTHORISED, id="T-K19 a gateway sends a market-result"),
+        pytest.param({"stream": "b9"}, Reason.UNAUTHORISED, id="T-K19 a gateway speaks for another group"),
     ],
 )
 def test_header_rules(world: World, honest_answer: dict[str, Any], change: dict[str, Any], reason: Reason) -> None:
@@ -246,13 +252,41 @@ def test_header_rules(world: World, honest_answer: dict[str, Any], change: dict[
     assert world.refusal(world.seal(honest_answer, **change)) is reason
 
 
-def test_skew_within_the_limit(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_K16_skew_within_the_limit(world: World, honest_answer: dict[str, Any]) -> None:
     """T-K16: 120 s ahead is accepted, 121 s is not."""
     assert world.open(world.seal(honest_answer, issued_at=NOW + 120)).body == honest_answer
     assert world.refusal(world.seal(honest_answer, issued_at=NOW + 121)) is Reason.TIME
 
 
-def test_rights_are_by_entity_and_type(world: World, honest_answer: dict[str, Any]) -> None:
+@pytest.mark.parametrize("jump", [-2 * 86400, 2 * 86400])
+def test_T_K17_orders_fail_closed_when_the_clock_jumps(world: World, honest_answer: dict[str, Any], jump: int) -> None:
+    """The alert's half of this rule is with the alerts."""
+    assert world.refusal(world.seal(honest_answer), at=NOW + jump) is Reason.TIME
+
+
+@pytest.mark.parametrize(("intervals", "sent"), [(92, 96), (100, 96), (96, 95), (96, 97), (96, 100)])
+def test_T_K18_the_number_of_intervals_is_that_of_the_day(world: World, intervals: int, sent: int) -> None:
+    """A day of 23 or 25 hours has 92 or 100 quarters; nothing else is read, and no second is ever a leap second."""
+    reader = replace(world.reader(), types=release_types(intervals))
+    with pytest.raises(Refused) as caught:
+        open_envelope(world.seal(answer(sent)), reader, NOW, lambda *key: -1)
+    assert caught.value.reason is Reason.SCHEMA
+    assert open_envelope(world.seal(answer(intervals)), reader, NOW, lambda *key: -1).body["lots"] == [17] * intervals
+
+
+def test_T_K06_the_roster_decides_whose_key_it_is(world: World, honest_answer: dict[str, Any]) -> None:
+    """Another key that claims the name, another key id over an honest signature, an id that begins like another."""
+    impostor = Identity.ephemeral("gateway-1")
+    payload = base64.b64decode(json.loads(world.seal(honest_answer))["payload"])
+    assert world.refusal(resign(payload, impostor)) is Reason.UNKNOWN_KEY
+    honest, listed = world.identities["gateway-1"], signing_key_id(world.identities["gateway-2"].signer.public)
+    signature = honest.signer.sign(pae(PAYLOAD_TYPE, payload))
+    assert world.refusal(frame(payload, listed, signature)) is Reason.SIGNATURE
+    for key_id in (signing_key_id(honest.signer.public)[:16], signing_key_id(honest.signer.public) + "0", ""):
+        assert world.refusal(frame(payload, key_id, signature)) is Reason.UNKNOWN_KEY
+
+
+def test_T_K19_rights_are_by_entity_and_type(world: World, honest_answer: dict[str, Any]) -> None:
     """T-K19: the market may not send answers, whatever it signs."""
     data = world.seal(honest_answer, to=("service",), signer="market", sender="market")
     assert world.refusal(data, "service") is Reason.UNAUTHORISED
@@ -266,7 +300,7 @@ def with_signing(world: World, *records: SigningRecord) -> World:
     return World(world.identities, replace(world.roster, entities=entities))
 
 
-def test_key_validity(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_K07_T_K08_key_validity(world: World, honest_answer: dict[str, Any]) -> None:
     """T-K07, T-K08: expired, not yet valid, revoked; and the overlap of two keys."""
     data = world.seal(honest_answer)
     key = world.identities["gateway-1"].signer.public
@@ -287,13 +321,6 @@ def test_archive_verification_needs_no_private_key(world: World, honest_answer: 
     verified = verify_envelope(world.seal(honest_answer), world.roster)
     assert isinstance(verified, Verified)
     assert (verified.sender.name, verified.header.stream) == ("gateway-1", "b1")
-
-
-def test_refusal_replies_are_alike() -> None:
-    """T-E28: one size and shape for every cause."""
-    replies = [refusal_reply(data) for data in (b"", b"{}", b"x" * 5000)]
-    assert len({len(reply) for reply in replies}) == 1
-    assert all(list(json.loads(reply)) == ["refused"] for reply in replies)
 
 
 def test_outer_document_has_one_spelling(world: World, honest_answer: dict[str, Any]) -> None:
@@ -331,7 +358,7 @@ def refused(world: World, data: bytes) -> bool:
     return False
 
 
-def test_random_mutations(world: World, honest_answer: dict[str, Any]) -> None:
+def test_T_E27_random_mutations(world: World, honest_answer: dict[str, Any]) -> None:
     """T-E27: 3,000 mutations of the bytes on the wire; none is accepted and none is anything but Refused."""
     rng, data = random.Random(20260601), world.seal(honest_answer)
     mutants = [m for m in (mutate(data, rng) for _ in range(3000)) if m != data]
@@ -340,7 +367,9 @@ def test_random_mutations(world: World, honest_answer: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("layer", ["payload", "header"])
-def test_random_mutations_signed_by_an_enrolled_thief(world: World, honest_answer: dict[str, Any], layer: str) -> None:
+def test_T_E27_random_mutations_signed_by_an_enrolled_thief(
+    world: World, honest_answer: dict[str, Any], layer: str
+) -> None:
     """T-E27: an insider may sign anything, but gets no other sender's message accepted."""
     rng, thief = random.Random(7), world.identities["gateway-2"]
     data = edit_header(world.seal(honest_answer), thief, **{"from": "gateway-2"})
@@ -394,3 +423,71 @@ def test_constants_are_those_of_the_design() -> None:
 def test_roster_of_two_readers_gives_both_the_body(world: World, honest_answer: dict[str, Any]) -> None:
     data = world.seal(honest_answer, to=("market", "service"))
     assert world.open(data).body == world.open(data, "service").body == honest_answer
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(max_size=6)
+    | st.sampled_from(["AAAA", "answer"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+_LAYERS = {
+    "outer": ["payload", "payloadType", "signatures", "keyid", "sig"],
+    "payload": ["hdr", "ct"],
+    "header": [
+        "v",
+        "type",
+        "from",
+        "to",
+        "stream",
+        "seq",
+        "round",
+        "iat",
+        "exp",
+        "roster",
+        "policy",
+        "drill",
+        "commit",
+    ],
+    "inner": ["salt", "body"],
+    "body": ["group", "clear", "round", "lots", "cost", "x"],
+}
+
+
+@pytest.mark.parametrize("layer", _LAYERS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_T_E27_any_value_in_any_field_is_accepted_or_refused(
+    world: World, honest_answer: dict[str, Any], layer: str, data: st.DataObject
+) -> None:
+    """A field of one layer exchanged for any JSON value, and signed by the true sender where it can be signed.
+
+    Only a body can still be honest after that, if the value drawn happens to be one of its domain.
+    """
+    field, value = data.draw(st.sampled_from(_LAYERS[layer])), data.draw(_JSON)
+    sealed, sender = world.seal(honest_answer), world.identities["gateway-1"]
+    try:
+        if layer == "outer":
+            message = edit_outer(sealed, lambda outer: outer.update({field: value}))
+        elif layer == "payload":
+            message = resign(strict.dumps(payload_of(sealed) | {field: value}), sender)
+        elif layer == "header":
+            message = edit_header(sealed, sender, **{field: value})
+        elif layer == "inner":
+            document = strict.dumps({"salt": strict.b64encode(bytes(32)), "body": honest_answer} | {field: value})
+            inner = len(document).to_bytes(4, "big") + document
+            inner += bytes(-len(inner) % 4096)
+            message = seal_inner(world, {"market": inner}, commitment(inner))
+        else:
+            message = world.seal(honest_answer | {field: value})
+    except Refused:
+        return  # our own writer would not say it
+    try:
+        opened = world.open(message)
+    except Refused:
+        return
+    assert layer == "body"
+    assert opened.body == honest_answer | {field: value}

@@ -69,7 +69,7 @@ def decrypt_by_the_book(kem: Kem, key: SealingKey, ciphertext: bytes, info: byte
 
 
 @pytest.mark.parametrize("kem", Kem)
-def test_known_answers_still_decrypt(kem: Kem) -> None:
+def test_T_K25_known_answers_still_decrypt(kem: Kem) -> None:
     """T-K25."""
     known = KNOWN[kem.value]
     key = label_key(kem)
@@ -85,7 +85,7 @@ def test_an_independent_reading_of_the_standard_agrees(kem: Kem) -> None:
     assert decrypt_by_the_book(kem, key, sealed, b"context") == b"seventeen lots"
 
 
-def test_suites_do_not_mix() -> None:
+def test_T_K13_suites_do_not_mix() -> None:
     """T-K13: a hybrid reader takes no x25519 ciphertext and the reverse, even with the same x25519 half."""
     hybrid, plain = label_key(Kem.MLKEM768_X25519), label_key(Kem.X25519)
     for sender, reader in ((plain, hybrid), (hybrid, plain)):
@@ -95,7 +95,7 @@ def test_suites_do_not_mix() -> None:
 
 
 @pytest.mark.parametrize("kem", Kem)
-def test_damage_is_one_refusal(kem: Kem) -> None:
+def test_T_E24_damage_is_one_refusal(kem: Kem) -> None:
     """T-E24: truncated, empty, prolonged or altered ciphertext, another context."""
     key = SealingKey.generate(kem)
     sealed = key.public.encrypt(b"m" * 64, b"info")

@@ -51,7 +51,7 @@ def test_a_release_arrives(world: World) -> None:
     assert opened.header.expires_at == NOW + 36 * 3600
 
 
-def test_nothing_but_a_release_is_sent(world: World) -> None:
+def test_T_P27_nothing_but_a_release_is_sent(world: World) -> None:
     """T-P27: Internal, Refusal and a bare body have no way out."""
     sender = world.identities["gateway-1"]
     for other in (Gate(INTERNAL).decide(candidate()), Gate(EXCHANGE).decide(candidate(kind="x")), {"cost": 1}, None):
@@ -83,7 +83,7 @@ def test_a_notice_cannot_carry_a_release_type(world: World) -> None:
         send_notice(prices, {"price": "five"}, market, ["gateway-1"], world.roster, NOW, **way)
 
 
-def test_no_canary_in_anything_that_leaves(world: World) -> None:
+def test_T_P12_no_canary_in_anything_that_leaves(world: World) -> None:
     """T-P12: names and quantities of units are in no envelope, opened body, reason or reply."""
     world = exchange_world(world)
     release = Gate(EXCHANGE).decide(candidate())

@@ -80,7 +80,7 @@ def test_accepts_the_edges_of_its_domain() -> None:
     ],
     ids=["open", "pairs", "escapes", "quotes", "digits"],
 )
-def test_hostile_input_is_refused_quickly(hostile: bytes) -> None:
+def test_T_E19_hostile_input_is_refused_quickly(hostile: bytes) -> None:
     """T-E19: a megabyte made to be slow.  Linear work takes milliseconds; quadratic would take minutes."""
     started = time.perf_counter()
     with pytest.raises(Refused):
@@ -118,7 +118,7 @@ def test_any_bytes_give_a_value_the_standard_reader_agrees_with_or_a_refusal(dat
 
 
 @pytest.mark.parametrize("text", ["QUJD\n", "QUI", "-_==", "QUJ=", "QR==", " QUJD", "QUJD====", "", 5, None])
-def test_base64_has_one_spelling(text: Any) -> None:
+def test_T_E22_base64_has_one_spelling(text: Any) -> None:
     """T-E22: newline, missing padding, url-safe alphabet, spare bits."""
     if text == "":
         assert strict.b64decode(text) == b""
@@ -127,7 +127,7 @@ def test_base64_has_one_spelling(text: Any) -> None:
         strict.b64decode(text)
 
 
-def test_a_bool_is_no_integer() -> None:
+def test_T_E18_a_bool_is_no_integer() -> None:
     """T-E18."""
     assert strict.is_integer(1)
     assert not strict.is_integer(True)
