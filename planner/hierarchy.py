@@ -127,8 +127,12 @@ def path_loss_ratio(graph: nx.DiGraph, node: str) -> float:
 
 
 def drawing(graph: nx.DiGraph, most: int = 60) -> str:
-    """The tree as text, one node a line; after ``most`` lines the rest is a count."""
+    """The tree as text, one node a line.
+
+    A tree of more than ``most`` nodes shows units as a number beside their building; what is still beyond is a count.
+    """
     lines: list[str] = []
+    graph = _folded(graph, most)
     for root in sorted(name for name in graph if not list(graph.predecessors(name))):
         _draw(graph, root, lines)
     if len(lines) > most:
@@ -148,6 +152,25 @@ def _draw(graph: nx.DiGraph, root: str, lines: list[str]) -> None:
             stack.append((child, indent + ("└─ " if last else "├─ "), indent + ("   " if last else "│  ")))
 
 
+def _folded(graph: nx.DiGraph, most: int) -> nx.DiGraph:
+    """The tree without its units where it has more than ``most`` nodes, their number kept at each parent."""
+    if len(graph) <= most:
+        return graph
+    units = [node for node, kind in graph.nodes(data="kind") if kind == "unit" and not graph.out_degree(node)]
+    small = graph.copy()
+    for unit in units:
+        for parent in graph.predecessors(unit):
+            small.nodes[parent]["units"] = small.nodes[parent].get("units", 0) + 1
+    small.remove_nodes_from(units)
+    return small
+
+
+def _units(about: Mapping[str, Any]) -> list[str]:
+    """The units that a folded tree leaves out below a node, in words."""
+    count = about.get("units", 0)
+    return [f"{count} unit{'s' if count > 1 else ''}"] if count else []
+
+
 def _words(graph: nx.DiGraph, node: str) -> str:
     about = graph.nodes[node]
     words = [node, about["kind"]]
@@ -157,22 +180,27 @@ def _words(graph: nx.DiGraph, node: str) -> str:
         words += [f"import ≤ {edge['import_limit_kw']:g} kW"] if math.isfinite(edge["import_limit_kw"]) else []
         words += [f"export ≤ {edge['export_limit_kw']:g} kW"] if math.isfinite(edge["export_limit_kw"]) else []
         words += [f"loss {edge['loss_ratio']:.2%}"] if edge["loss_ratio"] else []
-    return " ".join(words)
+    return " ".join([*words, *_units(about)])
 
 
-def plot(graph: nx.DiGraph, ax: Any = None) -> Any:
-    """Draw the tree, root on the left, leaves evenly spread; returns the matplotlib axes."""
+def plot(graph: nx.DiGraph, ax: Any = None, most: int = 60) -> Any:
+    """Draw the tree, root on the left, leaves evenly spread; returns the matplotlib axes.
+
+    A tree of more than ``most`` nodes shows units as a number in their building.
+    """
     import matplotlib.pyplot as plt
 
+    graph = _folded(graph, most)
     ax = plt.subplots(figsize=(8, max(2.0, 0.25 * _leaves(graph))))[1] if ax is None else ax
     at = _layout(graph)
     for parent, child in graph.edges:
         (x0, y0), (x1, y1) = at[parent], at[child]
         ax.plot([x0, x1], [y0, y1], color="0.7", linewidth=1, zorder=1)
     for node, (x, y) in at.items():
-        ax.annotate(node, (x, y), va="center", fontsize=8, bbox={"boxstyle": "round", "fc": "w", "ec": "0.5"})
+        label = ", ".join([node, *_units(graph.nodes[node])])
+        ax.annotate(label, (x, y), va="center", fontsize=8, bbox={"boxstyle": "round", "fc": "w", "ec": "0.5"})
     ax.set_axis_off()
-    ax.margins(0.1)
+    ax.margins(0.1, 0.5 / max(len(at), 5))
     return ax
 
 

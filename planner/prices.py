@@ -111,6 +111,9 @@ def _of_csv(path: Path, text: str) -> Iterator[Row]:
         raise _refused(path.name, "has too few rows, or rows with too few cells", str(len(cells)))
     found = sorted((_instant(start, path.name), _number(price, path.name)) for start, price in cells)
     steps = [round((b - a).total_seconds() / 60) for (a, _), (b, _) in pairwise(found)]
+    if 0 in steps:
+        twice = found[steps.index(0)][0].isoformat()
+        raise _refused(path.name, "has two prices for one start", twice, hint="keep one of the rows")
     if set(steps) - {15, 30, 60}:
         raise _refused(
             path.name, "intervals of 15, 30 or 60 minutes are known", f"{min(steps)} to {max(steps)} minutes"

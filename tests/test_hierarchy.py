@@ -62,3 +62,21 @@ def test_the_drawing_says_what_matters(case_folder: Any) -> None:
     assert lines[0] == "city city zone"
     assert lines[1] == "├─ north feeder import ≤ 100 kW export ≤ 100 kW loss 1.00%"
     assert lines[-1] == "   └─ office unit (office)"
+
+
+def test_a_large_tree_shows_units_as_a_number(case_folder: Any) -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    case_folder.add("nodes.csv", *(f"u{i:02},tower,unit,office,,," for i in range(60)))
+    graph = case_folder.read().graph
+    lines = hierarchy.drawing(graph).splitlines()
+    assert len(lines) == 4
+    assert any(line.endswith("house building import ≤ 40 kW export ≤ 40 kW loss 2.00% 2 units") for line in lines)
+    assert any(line.endswith("tower building 61 units") for line in lines)
+    assert {text.get_text() for text in hierarchy.plot(graph).texts} == {
+        "city",
+        "north",
+        "house, 2 units",
+        "tower, 61 units",
+    }
+    assert len(graph) == 67, "the graph itself is left as it was"

@@ -114,3 +114,10 @@ def test_the_command(tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[s
         assert cli.run(["prices", str(file), "-o", str(tmp_path / "x.csv"), *options]) == 2
     assert cli.run(["prices", str(tmp_path / "absent.xml"), "-o", str(tmp_path / "x.csv")]) == 2
     assert not (tmp_path / "x.csv").exists()
+
+
+def test_two_prices_of_one_start_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("start,price\n2026-10-25T00:00:00Z,50\n2026-10-25T01:00:00Z,51\n2026-10-25T02:00:00+01:00,52\n")
+    with pytest.raises(InvalidInput, match="two prices for one start"):
+        read_prices(path, "city")
