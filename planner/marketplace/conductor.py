@@ -196,6 +196,7 @@ def _claims(market: Market, carrier: Carrier, cleared: Cleared, answered: Answer
         taken = group.id in answered.commitments
         results[g] = Settle(tuple(node.tolist()), tuple(contract[group.zone].tolist()), taken)
     told = carrier.settle(results)
+    carrier.office.watch("claimed")
     carrier.close()
     by_group = {b.building: b for b in cleared.buildings}
     claims = {}

@@ -32,7 +32,9 @@ from planner.marketplace.voices import (
 from planner.security.opening import Opened
 from planner.security.refusal import Refused
 
-NOTHING = word("nothing")
+NOTHING, FAREWELL = word("nothing"), word("closed")
+FAREWELLS = 20
+"""How often a gateway tries to take leave of a marketplace that is gone already."""
 CHANGED = "asked twice in two ways"
 
 
@@ -62,6 +64,7 @@ class GatewayLoop:
         self._said: dict[int, tuple[str, Said]] = {}
         self._current: tuple[int, Said] | None = None
         self._closed = threading.Event()
+        self._left, self._farewells = False, 0
         self._failure: BaseException | None = None
 
     def run(self) -> None:
@@ -69,7 +72,7 @@ class GatewayLoop:
         worker = threading.Thread(target=self._work, name="answers", daemon=True)
         worker.start()
         next_slot, heard = time.monotonic(), time.monotonic()
-        while not (self._closed.is_set() and not self._letters and self._current is None):
+        while not self._left:
             if self._failure is not None:
                 raise self._failure
             if self.stop.is_set():
@@ -81,12 +84,17 @@ class GatewayLoop:
             next_slot = max(next_slot + self.slot_s, time.monotonic())
             time.sleep(max(0.0, next_slot - time.monotonic()))
 
+    @property
+    def _leaving(self) -> bool:
+        """Nothing is left to be said but farewell."""
+        return self._closed.is_set() and not self._letters and self._current is None
+
     def _post(self) -> bool:
         """One slot; True if a marketplace took it."""
-        current = self._current
+        leaving, current = self._leaving, self._current
         lines: list[bytes] = [] if current is None else list(current[1].lines)
         letters = self._fitting(sum(map(len, lines)))
-        slot = NOTHING if current is None else current[1].slot
+        slot = (FAREWELL if leaving else NOTHING) if current is None else current[1].slot
         number = 0 if current is None else current[0]
         said = {**slot, "number": number, "group": self.site.told.group.id, "seen": self.seen}
         body = padded([*lines, *letters, self.mail.slot(said)], self.blocks)
@@ -94,6 +102,8 @@ class GatewayLoop:
         try:
             rows = self.link.post(body)
         except UnreachableError:
+            self._farewells += leaving
+            self._left = self._farewells >= FAREWELLS
             if self.link.at != at:  # another marketplace: what the last one took may never have reached it
                 self._letters.extendleft(reversed(self._recent))
                 self._recent.clear()
@@ -102,6 +112,7 @@ class GatewayLoop:
         for letter in letters:
             self._letters.popleft()
             self._recent.append(letter)
+        self._left = leaving
         if self._current is current:
             self._current = None
         for row, envelope in rows:

@@ -43,7 +43,8 @@ class Server:
     tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
-        self._open = 0
+        self._peers: set[asyncio.StreamWriter] = set()
+        self._stopping = False
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -54,19 +55,22 @@ class Server:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Take no more connections."""
+        """Take no more connections, and end those there are."""
+        self._stopping = True
         if self._server is not None:
             self._server.close()
+        for writer in list(self._peers):
+            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
+        self._peers.add(writer)
         try:
-            if self._open <= MAX_CONNECTIONS:
+            if len(self._peers) <= MAX_CONNECTIONS:
                 await self._requests(reader, writer)
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # gone, or too slow to be told, or we are going ourselves
         finally:
-            self._open -= 1
+            self._peers.discard(writer)
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
@@ -74,7 +78,7 @@ class Server:
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request after another until one is crooked or the peer goes."""
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._stopping:
             first = await asyncio.wait_for(reader.read(1), IDLE_S)
             if not first:
                 return

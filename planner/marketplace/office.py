@@ -45,7 +45,8 @@ class Office:
     watch: Callable[[str], None] = idle
     open: bool = True
     refused: int = 0
-    seen: dict[str, int] = field(default_factory=dict)
+    here: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
     _answered: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -76,7 +77,7 @@ class Office:
             return self._waiting(None, slot.body["after"])
         self._note(slot, last)
         self.watch("noted")
-        self.seen[slot.header.sender] = slot.body["seen"]
+        self.here.add(slot.header.sender)
         return self._waiting(slot.header.sender, slot.body["seen"])
 
     def _read(self, envelope: bytes) -> Opened:
@@ -113,7 +114,9 @@ class Office:
     def _note(self, slot: Opened, envelope: bytes) -> None:
         """The first slot that answers a question is kept; those that repeat it or say nothing leave a number only."""
         key = (slot.header.sender, slot.body["number"])
-        if slot.body["word"] == "nothing" or key in self._answered:
+        if slot.body["word"] == "closed":
+            self.closed.add(slot.header.sender)
+        if slot.body["word"] in ("nothing", "closed") or key in self._answered:
             self.store.remember(slot)
             return
         self.store.add(slot, envelope, self.now())

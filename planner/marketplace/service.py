@@ -81,8 +81,8 @@ class Marketplace:
         """Before the clear begins."""
 
     def _all_told(self) -> bool:
-        last = {row.reader: row.id for row in self.store.rows() if row.type == "question"}
-        return all(self.office.seen.get(name, 0) >= last.get(name, 0) for name in self.names)
+        """Every speaker, and whoever else was heard, has taken leave."""
+        return {*self.names, *self.office.here} <= self.office.closed
 
     def _clear(self) -> None:
         carrier = Carrier(self.office, self.market.lit, self.names, self.patience_s, stopped=self.stop.is_set)

@@ -1,0 +1,26 @@
+"""Whether a clear between gateways came to what a clear in one process comes to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services_world import World
+
+OF_MARKET = ("prices", "positions", "exchange", "flows", "acceptances", "offers", "groups", "rounds")
+OF_BUILDING = (
+    *("units.csv", "position.csv", "dispatch.parquet", "trades.csv", "settlement.csv", "statements.csv"),
+    "answer.json",
+)
+
+
+def differing(world: World, run: Path, market: Path) -> list[str]:
+    """Tables that differ by a byte; those of the market but its ledger, and all of every building."""
+    found = [f"market/{n}" for n in OF_MARKET if not _same(run / f"market/{n}.csv", market / f"market/{n}.csv")]
+    for folder in world.buildings:
+        theirs, ours = run / "buildings" / folder.name, world.papers(folder)
+        found += [f"{folder.name}/{n}" for n in OF_BUILDING if not _same(theirs / n, ours / n)]
+    return found
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
