@@ -27,6 +27,7 @@ from planner.history import History, clear_id_of, ledger_beside
 from planner.ledger import Run, add_file, read_run, refuse_taken, write_run
 from planner.preparation import prepare
 from planner.privacy.document import inside, published
+from planner.privacy.price import price_of_privacy
 from planner.problems import InvalidInput, Problem
 from planner.provenance import building_files, look_back, mean_error
 from planner.security.policy import PRESETS
@@ -89,6 +90,8 @@ def clear(
     cleared = close(city, desk.market, answered, groups, dark, contract_prices(case, city), default_tariff)
     certificate = certify(case, city, cleared, answered, clock)
     certificate["forecast_error"] = mean_error(provenance)
+    if policy.gated and len(dark) < len(city.buildings):
+        certificate["price_of_privacy"] = price_of_privacy(city, dark, answered.prices, default_tariff, desk.options)
     if price_of_locality:
         tell("clearing again without walls")
         certificate["price_of_locality"] = desk.price_of_locality(cleared)
