@@ -9,7 +9,7 @@ from planner.audit.rules import RULES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "models" / "FORMULATION.md").read_text()
-WRITTEN_BY_BUILDERS = {f"C{i}" for i in range(2, 19)}
+WRITTEN_BY_BUILDERS = {f"C{i}" for i in (*range(2, 19), *range(25, 29))}
 
 
 def numbered(letter: str, last: int) -> list[str]:
@@ -21,7 +21,7 @@ def headings() -> list[str]:
 
 
 def test_the_document_numbers_every_rule_once_and_in_order() -> None:
-    assert headings() == numbered("C", 24) + numbered("S", 6) + numbered("R", 10)
+    assert headings() == numbered("C", 28) + numbered("S", 6) + numbered("R", 10)
 
 
 def test_the_audit_has_the_documents_rules() -> None:

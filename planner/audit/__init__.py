@@ -16,8 +16,11 @@ from planner.audit import (
     assets,
     balance,
     battery,
+    bookmoney,
+    bookrules,
     certificate,
     disclosure,
+    families,
     internal_trade,
     intervals,
     memory,
@@ -31,6 +34,7 @@ from planner.audit import (
     shifting,
     tariff,
 )
+from planner.audit.book import BookMarket
 from planner.audit.evidence import Evidence
 from planner.audit.findings import Audit, Findings, Violation, Where
 from planner.audit.rules import RULES
@@ -74,6 +78,9 @@ OF_MARKET: tuple[Check, ...] = (
     (("C16",), balance.check_exchange),
     (("C17",), balance.check_lines),
     (("C18",), orders.check_orders),
+    (("C25", "C26"), families.check_families),
+    (("C27",), families.check_complex),
+    (("C28",), families.check_losses),
     (("C19",), balance.check_contracts),
     (("C19",), balance.check_shares),
     (("C23",), prices.check_prices),
@@ -102,6 +109,28 @@ OF_RUN: tuple[Check, ...] = (
 )
 
 
+OF_BOOK: tuple[Check, ...] = (
+    (("C1",), bookrules.check_day),
+    (("C14",), bookrules.check_balance),
+    (("C16",), bookrules.check_neighbours),
+    (("C17",), balance.check_lines),
+    (("C17",), bookrules.check_spreads),
+    (("C18",), orders.check_orders),
+    (("C25", "C26"), families.check_families),
+    (("C27",), families.check_complex),
+    (("C28",), families.check_losses),
+    (("C20",), bookrules.check_objective),
+    (("C21",), bookrules.check_gap),
+    (("C22",), bookrules.check_opportunity),
+    (("C23",), prices.check_prices),
+    (("C23",), orders.check_money),
+    (("C24",), bookrules.check_certificate),
+    (("S3",), bookmoney.check_make_whole),
+    (("S4", "S5"), bookmoney.check_ledger),
+    (("S6",), bookmoney.check_energy),
+)
+
+
 @dataclass(frozen=True)
 class _Job:
     """One check of one thing; ``holder`` is named where it cannot be done."""
@@ -124,6 +153,8 @@ def audit(run: Path | str | Any, reader: Identity | None = None) -> Audit:
         found.add("C1", str(root), "there is no such run folder")
         return found.close()
     if _is_market(evidence):
+        for job in _book_jobs(evidence):
+            _do(job, found)
         return found.close()
     for job in _jobs(evidence, reader):
         _do(job, found)
@@ -153,9 +184,18 @@ def _do(job: _Job, found: Findings) -> None:
     except DamagedFileError as damaged:
         found.damaged(damaged.file, damaged.why, job.rules)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, OSError) as error:
-        where = f"buildings/{job.holder}" if job.holder else "market"
+        where = f"buildings/{job.holder}" if job.holder and "/" not in job.holder else job.holder or "market"
         for rule in job.rules:
             found.add(rule, where, f"the files contradict each other: {type(error).__name__}: {str(error)[:120]}")
+
+
+def _book_jobs(evidence: Evidence) -> Iterator[_Job]:
+    """The checks of every rule's clear."""
+    rules = evidence.certificate.get("rules")
+    folders = [f"market/{rule}" for rule in sorted(rules)] if isinstance(rules, dict) else ["market"]
+    for book in [BookMarket(evidence, folder) for folder in folders]:
+        for names, check in OF_BOOK:
+            yield _Job(names, check, book, book.folder)
 
 
 def _is_market(evidence: Evidence) -> bool:

@@ -122,7 +122,7 @@ def check_exchange(m: Market, found: Findings) -> None:
 
 def check_lines(m: Market, found: Findings) -> None:
     """C17."""
-    m.run.table("market/flows")  # a folder without it knows nothing of lines, whether there are any or not
+    m.series("flows")  # a folder without it knows nothing of lines, whether there are any or not
     names, flow = m.lines
     if not names:
         return

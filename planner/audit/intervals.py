@@ -34,7 +34,7 @@ def check_run(run: Evidence, found: Findings) -> None:
             what = "its case says other terms than the first"
             found.add("C1", f"{folder}/case/case.toml", what, str(terms.grid.day), str(grid.day), name=folder)
     for table, first, last in _tables(run):
-        _check_rows(table, grid, first, last, found)
+        check_rows(table, grid, first, last, found)
 
 
 def _tables(run: Evidence) -> Iterator[tuple[Table, int, int]]:
@@ -50,7 +50,7 @@ def _tables(run: Evidence) -> Iterator[tuple[Table, int, int]]:
                     continue
 
 
-def _check_rows(table: Table, grid: Grid, first: int, last: int, found: Findings) -> None:
+def check_rows(table: Table, grid: Grid, first: int, last: int, found: Findings) -> None:
     """A row without interval is about the whole day and has no start either."""
     number, begun = table.numbers("interval"), table.instants
     outside = (number <= first) | (number > last) | (np.isnan(number) & (begun >= 0))

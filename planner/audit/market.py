@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from planner.audit.evidence import Evidence
 from planner.audit.grid import Grid
+from planner.audit.lumps import Lumps, read_lumps
 from planner.audit.series import Series, case_series, dense_wh, names_of
 from planner.audit.table import DamagedFileError, Numbers, Table, Wh
 from planner.audit.terms import Terms
@@ -60,8 +61,15 @@ NOTHING_BOOKED = Book(
 class Market:
     """The market part of a run."""
 
+    folder = "market"
+
     def __init__(self, run: Evidence) -> None:
         self.run = run
+
+    @property
+    def rule(self) -> str:
+        """The pricing rule of the clear."""
+        return self.terms.pricing
 
     @property
     def grid(self) -> Grid:
@@ -169,6 +177,23 @@ class Market:
     def _parents(self) -> dict[str, str]:
         nodes = self.run.table("market/case/nodes")
         return dict(zip(nodes.text("node"), nodes.text("parent"), strict=True))
+
+    @cached_property
+    def orders(self) -> Table:
+        return self.run.table("market/case/orders")
+
+    @cached_property
+    def margin(self) -> Wh:
+        """What each acceptance wins per Wh at the zone's price, nano; rows without a price win nothing."""
+        place = {name: i for i, name in enumerate(self.zones)}
+        row = np.array([place.get(str(zone), -1) for zone in self.book.zone], dtype=np.int64)
+        known = (row >= 0) & (self.book.t >= 0)
+        price = np.where(known, self.prices[np.maximum(row, 0), np.maximum(self.book.t, 0)], self.book.limit_nano)
+        return self.book.sign * (self.book.limit_nano - price)
+
+    @cached_property
+    def lumps(self) -> Lumps:
+        return read_lumps(self)
 
     @cached_property
     def book(self) -> Book:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ NANO_PER_CURRENCY = 1e9
 
 def check_orders(m: Market, found: Findings) -> None:
     """C18."""
-    m.run.table("market/acceptances")  # a folder without it knows nothing of orders, whether there are any or not
+    m.run.table(f"{m.folder}/acceptances")  # a folder without it knows nothing of orders, whether there are any or not
     book, orders = m.book, m.case("orders")
     if orders is None:
         return
@@ -61,8 +60,7 @@ def check_orders(m: Market, found: Findings) -> None:
             m.grid.index(orders)[book.order_row[i]] + 1,
         )
     _check_complete(m, orders, book, found)
-    ratios = dict(_blocks(orders, book, found))
-    _check_links(orders, ratios, found)
+    _check_blocks(orders, book, found)
 
 
 def _check_complete(m: Market, orders: Table, book: Book, found: Findings) -> None:
@@ -76,34 +74,28 @@ def _check_complete(m: Market, orders: Table, book: Book, found: Findings) -> No
         )
 
 
-def _blocks(orders: Table, book: Book, found: Findings) -> Iterator[tuple[str, float]]:
-    """(block, its ratio), after checking that its rows share it and that it is 0 or at least its minimum."""
-    minimum = dict(zip(orders.text("order_id"), orders.numbers("min_acceptance_ratio", 1.0), strict=True))
-    for name in sorted({str(i) for i in book.ids[book.kind == "block"]}):
-        rows = np.flatnonzero(book.ids == name)
-        accepted, quantity = book.accepted[rows], book.quantity[rows]
-        ratio = accepted.sum() / quantity.sum()
-        if (np.abs(accepted - ratio * quantity) > ROUNDING_WH).any():
-            _say(found, "C18", book, rows[0], "rows of a block with different ratios", accepted.tolist(), ratio)
-        if 0 < accepted.sum() < minimum[name] * quantity.sum() - len(rows) * ROUNDING_WH:
-            _say(found, "C18", book, rows[0], "below the minimum acceptance ratio", ratio, minimum[name])
-        yield name, float(ratio)
-
-
-def _check_links(orders: Table, ratios: dict[str, float], found: Findings) -> None:
-    """A child is accepted at most as its parent; an exclusive group at most once in sum."""
-    groups: dict[str, dict[str, float]] = {}
-    columns = (orders.text(name) for name in ("order_id", "parent_order_id", "exclusive_group"))
-    for name, parent, group in sorted(set(zip(*columns, strict=True))):
-        if name not in ratios:
-            continue
-        if parent in ratios and ratios[name] > ratios[parent] + 1e-6:
-            found.add("C18", FILE, "accepted beyond its parent", ratios[name], ratios[parent], name=name)
-        if group:
-            groups.setdefault(group, {})[name] = ratios[name]
-    for group, members in sorted(groups.items()):
-        if sum(members.values()) > 1 + 1e-6:
-            found.add("C18", FILE, "an exclusive group accepted more than once", sum(members.values()), 1, name=group)
+def _check_blocks(orders: Table, book: Book, found: Findings) -> None:
+    """Rows of a block share one ratio, and it is 0 or at least the minimum."""
+    rows = np.flatnonzero(book.kind == "block")
+    names, of = np.unique(book.ids[rows].astype(str), return_inverse=True)
+    accepted, quantity = (np.bincount(of, part[rows], minlength=len(names)) for part in (book.accepted, book.quantity))
+    count, ratio = np.bincount(of, minlength=len(names)), accepted / np.maximum(quantity, 1e-9)
+    for i in rows[np.abs(book.accepted[rows] - ratio[of] * book.quantity[rows]) > ROUNDING_WH]:
+        _say(
+            found,
+            "C18",
+            book,
+            i,
+            "rows of a block with different ratios",
+            book.ratio[i],
+            float(ratio[of[rows == i][0]]),
+        )
+    stated = dict(zip(orders.text("order_id"), orders.numbers("min_acceptance_ratio", 1.0), strict=True))
+    minimum = np.array([stated[name] for name in names])
+    for k in np.flatnonzero((accepted > 0) & (accepted < minimum * quantity - count * ROUNDING_WH)):
+        found.add(
+            "C18", FILE, "below the minimum acceptance ratio", float(ratio[k]), float(minimum[k]), name=str(names[k])
+        )
 
 
 def prices_of(m: Market, book: Book) -> tuple[Wh, npt.NDArray[np.bool_]]:
@@ -124,14 +116,22 @@ def check_money(m: Market, found: Findings) -> None:
     gain = book.sign * (book.limit_nano - price)
     surplus = gain * book.accepted / NANO_PER_CURRENCY
     tick = m.terms.price_tick * 1000 + 1
-    for i in np.flatnonzero(known):
-        problem = _reason_problem(book, i, float(gain[i]), tick) if book.kind[i] == "step" else ""
+    for i in np.flatnonzero(known & (book.kind == "step") & _doubtful(book, gain, tick)):
+        problem = _reason_problem(book, i, float(gain[i]), tick)
         if problem:
             _say(
                 found, "C23", book, i, problem, f"{book.reason[i]}, price {price[i] / 1000}", book.limit_nano[i] / 1000
             )
-        if not abs(book.surplus[i] - surplus[i]) <= 1e-6 * max(1.0, abs(surplus[i])):
-            _say(found, "C23", book, i, "surplus is not margin times energy", book.surplus[i], surplus[i])
+    wrong = ~(np.abs(book.surplus - surplus) <= 1e-6 * np.maximum(1.0, np.abs(surplus)))
+    for i in np.flatnonzero(known & wrong):
+        _say(found, "C23", book, i, "surplus is not margin times energy", book.surplus[i], surplus[i])
+
+
+def _doubtful(book: Book, gain: Wh, tick: float) -> npt.NDArray[np.bool_]:
+    """Steps whose reason has to be read: all but those taken in full in the money and those left out of it."""
+    full = (book.reason == "accepted") & (book.accepted >= book.quantity - ROUNDING_WH / 2) & (gain >= -tick)
+    none = (book.reason == "out_of_the_money") & (book.accepted == 0) & (gain <= tick)
+    return ~(full | none)
 
 
 def _reason_problem(book: Book, i: Any, gain: float, tick: float) -> str:
@@ -154,6 +154,6 @@ def welfare(book: Book) -> Numbers:
     return book.sign * book.limit_nano * book.accepted / NANO_PER_CURRENCY
 
 
-def _say(found: Findings, rule: str, book: Book, i: Any, what: str, value: object, expected: object) -> None:
+def _say(found: Findings, rule: str, book: Book, i: Any, what: str, value: object, expected: object = None) -> None:
     name = f"{book.ids[i]} row {book.order_row[i] + 1}"
     found.add(rule, FILE, what, value, expected, name=name, interval=int(book.t[i]) + 1)

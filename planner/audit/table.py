@@ -25,7 +25,7 @@ _TEXT_COLUMNS = """
     participant submitted_at exclusive_group parent_order_id line_id from_zone to_zone line account reason
     indicative curtailable initially_on on dark seller buyer counterparty_kind feeders policy note divisible
     component level direction basis days months from_time to_time all_or_nothing bundle listing building
-    buildings amount rent
+    buildings amount rent off_tick
 """
 TEXT = frozenset(_TEXT_COLUMNS.split())
 ENDINGS = (".csv", ".csv.gz", ".parquet")

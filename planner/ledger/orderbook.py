@@ -184,7 +184,9 @@ def _opportunity(root: Path, found: Cleared) -> None:
 def certificate_of(root: Path, found: Cleared, case: Case, grid: IntervalGrid) -> dict[str, Any]:
     """What was decided, how good it provably is, and fingerprints; times are added when all is written."""
     decision, result, book = found.decision, found.outcome, found.book
-    cost, bound = book.money(decision.cost), book.money(decision.bound)
+    proven = decision.status.value == "optimal" and decision.bound >= decision.cost
+    cost = cost_of(found)
+    bound = cost if proven else min(book.money(decision.bound), cost)
     gap = max(cost - bound, 0.0)
     output = output_of(root)
     return {
@@ -208,7 +210,7 @@ def certificate_of(root: Path, found: Cleared, case: Case, grid: IntervalGrid) -
         "bound": bound,
         "gap_absolute": gap,
         "gap_relative": gap / abs(cost) if cost else 0.0,
-        "proven": decision.status.value == "optimal",
+        "proven": proven,
         "supported": found.supported,
         "cuts": decision.cuts,
         "ties": len(decision.answers) - 1,
@@ -221,6 +223,19 @@ def certificate_of(root: Path, found: Cleared, case: Case, grid: IntervalGrid) -
         "seed": book.seed,
         "versions": {name: version(name) for name in ("pyomo", "highspy", "pandas", "numpy", "clarabel")},
     }
+
+
+def cost_of(found: Cleared) -> float:
+    """C20: the cost of what was cleared in whole Wh, currency; what rounding left is bought at its place's price."""
+    energy, book = found.outcome.energy, found.book
+    rows, e = energy.rows, book.neighbours
+    nano = exact_sum(rows.sign * rows.accepted * np.rint(rows.price * 1000).astype(np.int64))
+    fixed = found.outcome.accepted[len(book.blocks) :] * book.complexes.fixed_cost
+    bought, sold = np.maximum(energy.imported, 0), np.minimum(energy.imported, 0)
+    for price, net in ((e.import_price, bought), (e.export_price, sold)):
+        nano += exact_sum((np.rint(price * 1000).astype(np.int64) * net).ravel())
+    nano += exact_sum(energy.rest * found.price_nano)
+    return nano / 1e9 + book.money(float(fixed.sum()))
 
 
 def output_of(root: Path) -> str:

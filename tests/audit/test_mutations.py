@@ -164,7 +164,8 @@ def test_broken_rule_is_named(rule: str, mutation: Mutation, clean: Path, tmp_pa
 
 
 def test_every_rule_of_clear_and_settlement_has_a_mutation() -> None:
-    assert {rule for rule, _ in BROKEN} == {rule for rule in RULES if rule[0] in "CS"}
+    of_books = {"C25", "C26", "C27", "C28"}  # in test_book.py
+    assert {rule for rule, _ in BROKEN} == {rule for rule in RULES if rule[0] in "CS"} - of_books
 
 
 AHEAD: list[tuple[str, Mutation]] = [

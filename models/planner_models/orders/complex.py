@@ -1,4 +1,4 @@
-"""Scalable complex orders (C26): when active, every interval delivers its minimum, at the fixed cost of being active.
+"""Scalable complex orders (C27): when active, every interval delivers its minimum, at the fixed cost of being active.
 
 The rows that tie a step to its order's activity are the perspective of the active order: relaxed, they are its hull.
 """
@@ -13,23 +13,23 @@ from planner_models.template import Family
 
 
 def write_active(b: Any, n: int, shape: Any) -> None:
-    """C26: running is binary and costs the fixed cost."""
+    """C27: running is binary and costs the fixed cost."""
     b.running = pyo.Var(b.T, within=pyo.Binary)
     b.cost = pyo.Expression(expr=b.fixed_cost * b.running[0])
     b.on = pyo.Expression(b.T, rule=lambda b, t: 1 * b.running[t])
 
 
 def write_complex_step(b: Any, n: int, shape: Any) -> None:
-    """C26: 0 <= supplied <= quantity * active."""
+    """C27: 0 <= supplied <= quantity * active."""
     b.supplied = pyo.Var(b.T, within=pyo.NonNegativeReals)
-    b.C26_at_most = pyo.Constraint(b.T, rule=lambda b, t: b.supplied[t] - b.quantity * b.on[t] <= 0)
+    b.C27_at_most = pyo.Constraint(b.T, rule=lambda b, t: b.supplied[t] - b.quantity * b.on[t] <= 0)
     b.cost = pyo.Expression(expr=b.price * b.supplied[0])
     b.delivered = pyo.Expression(b.T, rule=lambda b, t: 1 * b.supplied[t])
 
 
 def write_minimum(b: Any, n: int, shape: Any) -> None:
-    """C26: what an interval delivers >= minimum * active."""
-    b.C26_at_least = pyo.Constraint(b.T, rule=lambda b, t: b.together[t] - b.minimum * b.on[t] >= 0)
+    """C27: what an interval delivers >= minimum * active."""
+    b.C27_at_least = pyo.Constraint(b.T, rule=lambda b, t: b.together[t] - b.minimum * b.on[t] >= 0)
     b.cost = pyo.Expression(expr=0)
 
 

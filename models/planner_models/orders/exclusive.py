@@ -1,4 +1,4 @@
-"""Exclusive groups (C25): the ratios of a group sum to at most 1."""
+"""Exclusive groups (C26): the ratios of a group sum to at most 1."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from planner_models.template import Family
 
 
 def write_group(b: Any, n: int, shape: Any) -> None:
-    """C25: sum of the members' ratios <= 1."""
-    b.C25_exclusive = pyo.Constraint(b.T, rule=lambda b, t: b.together[t] <= 1)
+    """C26: sum of the members' ratios <= 1."""
+    b.C26_exclusive = pyo.Constraint(b.T, rule=lambda b, t: b.together[t] <= 1)
     b.cost = pyo.Expression(expr=0)
 
 

@@ -1,7 +1,7 @@
 """The prices that support a cleared book (contract 2, rule 4): a polyhedron in one price per place.
 
 Steps only bound the price of their own place, in closed form.  What couples places (lines, neighbours' limits, partly
-taken blocks, families, complex orders) stays as rows over prices and the few multipliers of C17 and C24 to C26.
+taken blocks, families, complex orders) stays as rows over prices and the few multipliers of C17 and C25 to C27.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _subtrees(parent: np.ndarray, index: np.ndarray, blocks: int) -> sparse.csr_
 
 
 def without_losses(face: Face, market: BookModel, lumps: Lumps) -> Face:
-    """The part of the face where every accepted block with its descendants, and every complex order, loses nothing."""
+    """C28: the part of the face where no accepted block with its descendants and no complex order loses."""
     whole = _over_prices(lumps.subtree @ lumps.slope, market, face.matrix.shape[1])
     return replace(
         face,

@@ -1,4 +1,4 @@
-"""Linked families (C24): a child's ratio is at most its parent's."""
+"""Linked families (C25): a child's ratio is at most its parent's."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from planner_models.template import Family
 
 
 def write_link(b: Any, n: int, shape: Any) -> None:
-    """C24: ratio of the child <= ratio of the parent."""
-    b.C24_link = pyo.Constraint(b.T, rule=lambda b, t: b.child[t] - b.parent[t] <= 0)
+    """C25: ratio of the child <= ratio of the parent."""
+    b.C25_link = pyo.Constraint(b.T, rule=lambda b, t: b.child[t] - b.parent[t] <= 0)
     b.cost = pyo.Expression(expr=0)
 
 
