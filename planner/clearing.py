@@ -7,11 +7,13 @@ case -> meters, forecast -> city -> release groups -> answer (rounds, or one MIL
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +26,7 @@ from planner.desk import Clock, Desk
 from planner.fleets import fleet_of
 from planner.groups import GroupKind, release_groups
 from planner.history import History, clear_id_of, ledger_beside
-from planner.ledger import Run, add_file, read_run, refuse_taken, write_run
+from planner.ledger import RoundLog, Run, add_file, begin, read_run, refuse_taken, write_run
 from planner.preparation import prepare
 from planner.privacy.document import inside, published
 from planner.privacy.price import price_of_privacy
@@ -33,7 +35,10 @@ from planner.provenance import building_files, look_back, mean_error
 from planner.security.policy import PRESETS
 from planner.security.releases import ReleaseLedger
 from planner.settlement import settle
+from planner.summing import summed
 from planner.validation import validate
+from planner.warm import earlier_prices
+from planner.wishes import Wishes, dark, limit_s, staying_out
 from planner_models.words import Fees
 
 Tell = Callable[[str], None]
@@ -49,6 +54,10 @@ def clear(
     time_limit: float | None = None,
     price_of_locality: bool = False,
     fleet: str = "local",
+    deadline: str | None = None,
+    warm: Path | str | None = None,
+    without: Sequence[str] = (),
+    disclosure: str = "group",
     ledger: Path | str | None = None,
     force: bool = False,
     tell: Tell = lambda words: None,
@@ -57,11 +66,15 @@ def clear(
 
     ``out`` is the run folder (a temporary one if left out).  ``date``, ``mode``, ``gap`` (relative) and
     ``time_limit`` (seconds) win over the case's settings.  ``price_of_locality`` clears a second time without walls
-    and fees and reports what asking the neighbour first cost.  ``fleet`` says where gateways run: local, or
-    processes:N.  ``ledger`` is the file in which the site remembers what left it (one for all runs of the case beside
+    and fees and reports what asking the neighbour first cost.  ``fleet`` says where gateways run: local, processes:N,
+    ray or ray:ADDRESS.  By ``deadline`` (HH:MM in the case's timezone) there is an answer, with its gap.  ``warm`` is
+    an earlier run whose prices are the first ones; buildings at or below the nodes ``without`` stay dark;
+    ``disclosure`` "sum" puts the groups of one place together.  A clear into ``out`` that was cut off goes on where
+    it was.  ``ledger`` is the file in which the site remembers what left it (one for all runs of the case beside
     ``out``, if left out).  Raises InvalidInput with every problem at once.
     """
-    began, where = time.perf_counter(), fleet_of(fleet)
+    began = time.perf_counter()
+    wishes = Wishes(deadline, Path(warm) if warm else None, tuple(without), _is_sum(disclosure), fleet_of(fleet))
     case = _asked(case, date, mode, gap, time_limit)
     _refuse([*validate(case), *_rule_is_there(case), *(_may_be_compared(case) if price_of_locality else ())])
     if out is not None:
@@ -75,23 +88,33 @@ def clear(
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="planner-")) / "run"
     remembered = ReleaseLedger(Path(ledger) if ledger is not None else ledger_beside(folder, case.settings.name))
     history = History.of(city, str(case.settings.delivery_date), policy, remembered)
-    groups = release_groups(city, policy, history.standing)
-    clock = Clock(began, case.settings.solver.time_limit_s)
+    away = staying_out(case, wishes.without) if wishes.without else set()
+    present = replace(city, buildings=tuple(b for b in city.buildings if b.id not in away))
+    groups = release_groups(present, policy, history.standing)
+    if wishes.summed:
+        groups = summed(groups, city, policy, history.standing)
+    groups = tuple(sorted((*groups, *dark(city, away)), key=lambda g: g.id))
+    clock = Clock(began, limit_s(case, wishes, dt.datetime.now(dt.UTC)))
+    start = earlier_prices(wishes.warm, city, case.settings.timezone) if wishes.warm else None
+    log = _log(case, wishes, folder, force, tell) if out is not None else None
     tell(f"clearing {len(city.buildings)} buildings, {len(city.grid)} intervals")
-    desk = Desk(case, city, policy, groups, clock, history, where)
+    desk = Desk(case, city, policy, groups, clock, history, wishes.where, log, start, tell)
     with closing(desk):
         answered = desk.answer()
     privacy = inside(desk, clear_id_of(case), answered.mute)
     history.close(groups, answered.mute, answered.faults)
-    dark = desk.dark_schedules(answered.mute)
+    unheard = desk.dark_schedules(answered.mute)
     groups = tuple(replace(g, kind=GroupKind.DARK) if g.id in answered.mute else g for g in groups)
     tariff = case.settings.default_tariff
     default_tariff = (tariff.import_per_mwh, tariff.export_per_mwh)
-    cleared = close(city, desk.market, answered, groups, dark, contract_prices(case, city), default_tariff)
+    cleared = close(city, desk.market, answered, groups, unheard, contract_prices(case, city), default_tariff)
     certificate = certify(case, city, cleared, answered, clock)
     certificate["forecast_error"] = mean_error(provenance)
-    if policy.gated and len(dark) < len(city.buildings):
-        certificate["price_of_privacy"] = price_of_privacy(city, dark, answered.prices, default_tariff, desk.options)
+    hushed = {name: alone for name, alone in unheard.items() if name not in away | _failed(desk, answered.faults)}
+    if policy.gated and len(unheard) < len(city.buildings):
+        certificate["price_of_privacy"] = price_of_privacy(city, hushed, answered.prices, default_tariff, desk.options)
+    certificate["without"] = list(wishes.without)
+    certificate["questions_recalled"] = log.found if log else 0
     if price_of_locality:
         tell("clearing again without walls")
         certificate["price_of_locality"] = desk.price_of_locality(cleared)
@@ -115,6 +138,29 @@ def clear(
         force=force,
     )
     return _audited(folder)
+
+
+def _failed(desk: Desk, faults: Mapping[str, str]) -> set[str]:
+    """Buildings whose gateway failed: privacy does not keep them from trading."""
+    return {b for g in desk.bright if g.id in faults for b in g.buildings}
+
+
+def _is_sum(disclosure: str) -> bool:
+    """Whether groups are summed; raises InvalidInput."""
+    if disclosure not in ("group", "sum"):
+        raise InvalidInput([Problem("command line", 0, "is no disclosure", disclosure, "group or sum")])
+    return disclosure == "sum"
+
+
+def _log(case: Case, wishes: Wishes, folder: Path, force: bool, tell: Tell) -> RoundLog | None:
+    """The log of this clear in RUN.partial, with what an earlier attempt at the same left there."""
+    if case.settings.solver.mode != "decentralised" or not len(case.nodes):
+        return None
+    identity = hashlib.sha256(f"{case.sha256} {wishes.sha256} {version('allotment')}".encode()).hexdigest()
+    log = RoundLog(begin(folder, force=force), identity)
+    if log.found:
+        tell(f"going on where an earlier clear of the same input was cut off: {log.found} questions were answered")
+    return log
 
 
 def _asked(

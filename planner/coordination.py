@@ -36,6 +36,10 @@ from planner_models.master import Blend, Column, Master, market_positions
 from planner_models.solve import Solution, SolveError
 
 SLICE_ROUNDS = 3
+WARM_SLICE_ROUNDS = 1
+"""After the prices of an earlier clear one slice is enough to make answers interior."""
+COMMIT_PER_ALONE = 1.5
+"""A commitment takes about as long as the answer without trade; so much of it is kept back for it."""
 LEVEL = 0.5
 AWAY_PER_MWH = 50.0
 MARGINS_KWH = (0.05, 0.2, 1.0)
@@ -50,13 +54,17 @@ DISPATCH_GAP = 1e-6
 
 @dataclass(frozen=True)
 class Rules:
-    """When to stop: relative gap asked, rounds allowed, lot of an answer in Wh, seconds left; and the locality."""
+    """When to stop: relative gap asked, rounds allowed, lot of an answer in Wh, seconds left; and the locality.
+
+    ``start`` are multipliers to begin with, of an earlier clear.
+    """
 
     gap: float
     max_rounds: int
     lot_wh: int
     seconds_left: Callable[[], float]
     strict: bool = False
+    start: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -103,10 +111,13 @@ def coordinate(master: Master, fleet: Fleet, rules: Rules) -> Agreement:
     """Run the rounds to an agreement; ``master.sites`` are the places of ``fleet.groups``, in their order."""
     talk = _Talk(master, fleet, rules)
     talk.ask_alone()
-    for _ in range(SLICE_ROUNDS):
+    if rules.start is not None and talk.may_go_on():
+        talk.ask_price(master.clip(rules.start))
+    for _ in range(SLICE_ROUNDS if rules.start is None else WARM_SLICE_ROUNDS):
         if talk.may_go_on():
             talk.ask_slice()
-    talk.ask_price(master.clip(master.blend().multipliers))
+    if talk.may_go_on():
+        talk.ask_price(master.clip(master.blend().multipliers))
     while talk.may_go_on() and talk.lags((blend := master.blend()).value, rules.gap / 2):
         talk.ask_price(talk.next_multipliers(blend))
     talk.commit(master.blend())
@@ -129,6 +140,7 @@ class _Talk:
         self.mute: dict[str, Silence] = {}
         self.made: dict[int, Commitment] = {}
         self.refrained: list[str] = []
+        self.reserve_s = 0.0
 
     @property
     def speaking(self) -> list[int]:
@@ -173,7 +185,9 @@ class _Talk:
         return self.best_bound < cost - gap * abs(cost)
 
     def cost(self) -> float:
-        """What the commitments and the market's side for them cost."""
+        """What the commitments and the market's side for them cost, within the network's limits: who was lost may have
+        held up what others use."""
+        self._fall_back()
         return sum(self.made[g].cost_micro for g in self.speaking) / MICRO + self._dispatched().objective
 
     @property
@@ -181,12 +195,16 @@ class _Talk:
         return len(self.rounds)
 
     def may_go_on(self) -> bool:
-        return self.number < self.rules.max_rounds and self.rules.seconds_left() > 0
+        """Whether there is a round left, and time to commit after it."""
+        return self.number < self.rules.max_rounds and self.rules.seconds_left() > self.reserve_s
 
     def ask_alone(self) -> None:
         """No trade, everybody's first word; under strict locality what every building does alone stands."""
         question = Alone(self.number, binds=self.rules.strict)
+        before = self.rules.seconds_left()
         self._take("alone", {}, self._hear(dict.fromkeys(self.speaking, question)), -np.inf)
+        if np.isfinite(before):
+            self.reserve_s = COMMIT_PER_ALONE * (before - self.rules.seconds_left())
 
     def ask_slice(self) -> None:
         """Every group answers its share of the market's own steps."""
@@ -272,8 +290,11 @@ class _Talk:
 
         Whole runs and whole Wh may overstep a feeder by a little: the groups below it commit again with a margin.
         Who still oversteps falls back on no trade.  While the proof asks for more, everybody may do better from
-        where it stands: cost can only fall.
+        where it stands: cost can only fall.  Where no time is left nobody trades.
         """
+        if self.rules.seconds_left() <= 0:
+            self._make(dict.fromkeys(self.speaking, Refrain()))
+            return
         weights = self._weights(blend)
         again: Collection[int] = self.speaking
         for margin_kwh in MARGINS_KWH:

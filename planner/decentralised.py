@@ -13,6 +13,7 @@ from planner.answered import Answered, Prices
 from planner.coordination import Agreement, Rules, coordinate
 from planner.fleet import Fleet, Kept
 from planner.publication import from_multipliers, multipliers_of
+from planner.quantise import Floats
 from planner.questions import MICRO, Bound, BoundAt, Fault, Silence, Word
 from planner_models.master import Master
 from planner_models.words import Locality
@@ -27,8 +28,12 @@ def clear_in_rounds(
     locality: Locality,
     tick: float,
     seconds_left: Callable[[], float],
+    start: Floats | None = None,
 ) -> Answered:
-    """Rounds, commitments, dispatch; then one more question, at the published prices, for the identity."""
+    """Rounds, commitments, dispatch; then one more question, at the published prices, for the identity.
+
+    ``start`` are zone prices (zones, n) to begin with, if there are any.
+    """
     began = time.perf_counter()
     rules = Rules(
         gap=gap,
@@ -36,6 +41,7 @@ def clear_in_rounds(
         lot_wh=lot_wh,
         seconds_left=seconds_left,
         strict=locality is Locality.STRICT,
+        start=None if start is None else multipliers_of(master.market, _guessed(master, start)),
     )
     agreed = coordinate(master, fleet, rules)
     agreed, prices, proven, bound = _certified(master, fleet, agreed, gap, tick, seconds_left)
@@ -63,6 +69,13 @@ def clear_in_rounds(
         alone_micro={names[g]: agreed.rounds[0].replies[g].cost_micro for g in agreed.commitments},
         proven_sum=proven.total,
     )
+
+
+def _guessed(master: Master, zone: Floats) -> Prices:
+    """Zone prices without surcharges of feeders."""
+    city = master.market.city
+    feeder = np.zeros((len(city.feeders), master.market.n))
+    return Prices(zone, zone, zone, np.zeros(zone.shape, dtype=bool), feeder, converged=False)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -20,7 +21,10 @@ from planner.gateway import LocalGateway
 from planner.groups import Group, GroupKind, enrolments
 from planner.hearing import Exchange, Hearing, Uttered
 from planner.history import History, clear_id_of
+from planner.ledger import RoundLog
 from planner.monolith import clear_in_one
+from planner.quantise import Floats
+from planner.roundlog import Remembering
 from planner.schedule import Schedule
 from planner.security.policy import Policy
 from planner.spread import Elsewhere, Fetched, Recipe, Spread
@@ -33,6 +37,8 @@ from planner_models.solve import Options
 from planner_models.words import City, Fees, Locality
 
 LOT_WH = 100
+LEAST_S = 0.05
+"""The least time for a schedule in whole runs; there is one at any time."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,11 @@ class Desk:
         clock: Clock,
         history: History,
         where: Where = LOCAL,
+        log: RoundLog | None = None,
+        start: Floats | None = None,
+        tell: Callable[[str], None] = lambda words: None,
     ) -> None:
-        self.where = where
+        self.log, self.start, self.tell = log, start, tell
         self.case, self.city, self.policy, self.clock, self.history = case, city, policy, clock, history
         self.options = Options(
             gap=case.settings.solver.gap_relative,
@@ -89,7 +98,7 @@ class Desk:
                 fast,
                 self.lot_wh,
                 commit_gap=fast.gap,
-                commit_time_s=max(1.0, clock.left() / (4 * max(1, len(lit)))),
+                commit_time_s=max(LEAST_S, clock.left() / (4 * max(1, len(lit)))),
             )
             for g in self.bright
         ]
@@ -111,7 +120,12 @@ class Desk:
     def fleet(self) -> Fleet:
         """What the rounds ask: opened envelopes where there is a gate, plain words where there is none."""
         said: Fleet = self.hearing or self.spread or Frank(self.gateways)
-        return Wary(said, len(self.city.grid), self.lot_wh)
+        believed = Wary(said, len(self.city.grid), self.lot_wh)
+        return believed if self.log is None else Remembering(believed, self.log, alive=False, tell=self.tell)
+
+    def seconds_left(self) -> float:
+        """Time does not run while the rounds take up what was said before they were cut off."""
+        return math.inf if self.log is not None and self.log.replaying else self.clock.left()
 
     def close(self) -> None:
         """Let go of gateways that run elsewhere."""
@@ -177,7 +191,8 @@ class Desk:
             settings.privacy.max_rounds,
             locality,
             tick,
-            self.clock.left,
+            self.seconds_left,
+            self.start,
         )
 
     def dark_schedules(self, mute: Mapping[str, str]) -> dict[str, Schedule]:

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
+from planner.cluster import RayPlace, join
 from planner.pool import ProcessPlace
 from planner.problems import InvalidInput, Problem
 from planner.spread import MakePlace
 
 MOST_PROCESSES = 256
-HINT = "local, processes:N (as processes:2)"
+HINT = "local, processes:N (as processes:2), ray, ray:ADDRESS"
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,11 @@ class Where:
     """The places of a fleet: how many, and how one is made; none where gateways run in this process."""
 
     places: int = 0
-    kind: str = "local"
+    cluster: bool = False
 
     def maker(self, gated: bool) -> MakePlace:
         """How a place is made; ``gated`` gateways also tell the units' positions to their gate."""
-        return partial(ProcessPlace, gated=gated)
+        return partial(RayPlace if self.cluster else ProcessPlace, gated=gated)
 
 
 LOCAL = Where()
@@ -35,5 +36,7 @@ def fleet_of(text: str) -> Where:
         return LOCAL
     found = re.fullmatch(r"processes:(\d{1,4})", text)
     if found and 1 <= int(found[1]) <= MOST_PROCESSES:
-        return Where(int(found[1]), "processes")
+        return Where(int(found[1]))
+    if text == "ray" or text.startswith("ray:"):
+        return Where(join(text[len("ray:") :]), cluster=True)
     raise InvalidInput([Problem("command line", 0, "is no fleet", text, hint=HINT)])

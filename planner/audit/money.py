@@ -152,13 +152,16 @@ def check_no_trade(b: Building, found: Findings) -> None:
 
 
 def check_alone(run: Evidence, found: Findings) -> None:
-    """S3: each group's cost without trade is what it said before the rounds began, where there were any."""
+    """S3: what a group that trades costs without trade is what it said before the rounds began, where there were any.
+
+    One that fell silent is dark, and what it does then is not what it said.
+    """
     rounds = run.table("market/rounds")
     alone = np.flatnonzero(np.array(rounds.text("kind")) == "alone")
     cost, group = rounds.numbers("cost"), rounds.labels("group")
     said = {str(group[row]): float(cost[row]) for row in alone}
     now: dict[str, float] = {}
-    for b in run.complete():
+    for b in (b for b in run.complete() if not b.dark):
         now[b.group] = now.get(b.group, 0.0) + number(b.answer, "no_trade_cost", b.file("answer.json"))
     for name in sorted(set(said) & set(now)):
         if not abs(said[name] - now[name]) <= RELATIVE * max(1.0, abs(said[name])):

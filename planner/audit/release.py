@@ -94,7 +94,10 @@ def check_bodies(run: Evidence, found: Findings, reader: Identity | None) -> Non
 
 
 def check_silence(run: Evidence, found: Findings, reader: Identity | None) -> None:
-    """R6: a group that trades has committed, a dark one has not; what was sent is what was cleared."""
+    """R6: a group that trades has committed, a dark one has not; what was sent is what was cleared.
+
+    One that failed after it had committed is dark, and the certificate names it.
+    """
     if not PRESETS[run.terms.preset].gated if run.terms.preset in PRESETS else False:
         if (run.part or (run.root / "outbox").is_dir()) and outbox(run):
             found.add("R6", "outbox/", f"envelopes under preset {run.terms.preset}", len(outbox(run)), 0)
@@ -106,14 +109,14 @@ def check_silence(run: Evidence, found: Findings, reader: Identity | None) -> No
             sent[Path(file).stem] = (file, data, seen)
     dark = dict(zip(m.groups.text("group"), m.groups.flags("dark", False), strict=True))
     for name, is_dark in sorted(dark.items()):
-        if is_dark and name in sent:
+        if is_dark and name in sent and name not in (run.certificate.get("faults") or {}):
             found.add("R6", sent[name][0], "a dark group spoke", name=name)
         if not is_dark and name not in sent:
             found.add("R6", f"outbox/{name}.jsonl", "a group trades without having committed", name=name)
     for name in sorted(set(sent) - set(dark)):
         found.add("R6", sent[name][0], "a group that groups.csv does not name", name=name)
     if reader is not None:
-        _compare(m, sent, reader, found)
+        _compare(m, {name: last for name, last in sent.items() if not dark.get(name)}, reader, found)
 
 
 def _compare(m: Market, sent: dict[str, tuple[str, bytes, Verified]], reader: Identity, found: Findings) -> None:

@@ -43,8 +43,23 @@ def clear(
         bool, typer.Option("--price-of-locality", help="Clear again without walls and compare (internal, lab).")
     ] = False,
     fleet: Annotated[
-        str, typer.Option(metavar="F", help="Where gateways run: local, or processes:N, as processes:2.")
+        str, typer.Option(metavar="F", help="Where gateways run: local, processes:2, ray, ray:10.0.0.1:6379.")
     ] = "local",
+    deadline: Annotated[
+        str | None,
+        typer.Option(metavar="HH:MM", help="Have an answer by then, as 11:45, in the case's time.", show_default=False),
+    ] = None,
+    warm: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Begin with the prices of RUN, as runs/monday.", show_default=False),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NODE", help="Leave out what is below NODE, as --without d02.", show_default=False),
+    ] = None,
+    disclosure: Annotated[
+        str, typer.Option(metavar="D", help="group, or sum: groups of one place speak together.")
+    ] = "group",
     ledger: Annotated[
         Path | None,
         typer.Option(
@@ -55,7 +70,8 @@ def clear(
 ) -> int:
     """Clear one delivery day into a run folder.
 
-    Plans, prices, settles, audits and reports.  What is not given here is as case.toml says.
+    Plans, prices, settles, audits and reports.  What is not given here is as case.toml says.  A clear that was cut off
+    goes on where it was when the same command is given again.
 
     \b
     Example: planner clear data/riverside -o runs/riverside
@@ -79,6 +95,10 @@ def clear(
         folder,
         price_of_locality=price_of_locality,
         fleet=fleet,
+        deadline=deadline,
+        warm=warm,
+        without=without or (),
+        disclosure=disclosure,
         ledger=ledger,
         force=force,
         tell=console.progress,

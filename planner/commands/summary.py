@@ -55,8 +55,11 @@ def of_run(run: Run, report: Path) -> str:
             if told["units"]
             else {}
         ),
+        **_faults(told),
+        **({"without": ", ".join(told["without"])} if told.get("without") else {}),
+        **_privacy(told, currency),
         "audit": _audited(known),
-        "time": f"{told['wall_s']:.1f} s, {counted(told['rounds'], 'round')}, {told['mode']}",
+        "time": f"{told['wall_s']:.1f} s, {counted(told['rounds'], 'round')}, {told['mode']}{_recalled(told)}",
         "run": str(run.folder),
         "report": str(report),
     }
@@ -95,6 +98,24 @@ def _locality(told: dict[str, Any], currency: str) -> dict[str, str]:
     """What it costs that every building nets within itself first, if that was asked for."""
     span = told.get("price_of_locality")
     return {"locality": f"{_money(span[0])} to {_money(span[1])} {currency} more than without walls"} if span else {}
+
+
+def _recalled(told: dict[str, Any]) -> str:
+    """Whether the clear went on where an earlier one was cut off."""
+    found = told.get("questions_recalled")
+    return f", gone on from a clear that was cut off after {counted(found, 'question')}" if found else ""
+
+
+def _faults(told: dict[str, Any]) -> dict[str, str]:
+    """Groups that failed, and how; they are settled at the default tariff."""
+    faults = told.get("faults") or {}
+    return {"failed": "; ".join(f"{group} {how}" for group, how in sorted(faults.items()))} if faults else {}
+
+
+def _privacy(told: dict[str, Any], currency: str) -> dict[str, str]:
+    """What those lose who may not speak, where it may be known."""
+    price = told.get("price_of_privacy")
+    return {"privacy": f"{_money(price)} {currency} at most lost by those who may not speak"} if price else {}
 
 
 def _silent(told: dict[str, Any]) -> str:

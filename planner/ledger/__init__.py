@@ -14,13 +14,14 @@ from planner.ledger.building_tables import PRIVATE, write_building
 from planner.ledger.case_rows import allocated_wh
 from planner.ledger.certificate import certificate, output_sha256
 from planner.ledger.documents import write_json
-from planner.ledger.folder import add_file, open_partial, publish, refuse_taken
+from planner.ledger.folder import add_file, begin, open_partial, publish, refuse_taken
 from planner.ledger.holders import Parting, write_holders
 from planner.ledger.market_case import write_market_case
 from planner.ledger.market_tables import write_market
 from planner.ledger.orderbook import rule_folders, write_market_run
 from planner.ledger.outbox import write_outbox
 from planner.ledger.parts import write_building_part, write_market_part
+from planner.ledger.round_log import RoundLog
 from planner.ledger.run import Run, read_run, read_table
 from planner.ledger.sharing import share
 from planner.ledger.tables import Clock
@@ -29,8 +30,10 @@ from planner_models.words import City
 
 __all__ = [
     "Parting",
+    "RoundLog",
     "Run",
     "add_file",
+    "begin",
     "open_partial",
     "output_sha256",
     "publish",

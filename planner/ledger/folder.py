@@ -10,20 +10,29 @@ from planner.problems import InvalidInput, Problem
 
 MARKER = ".allotment"
 CERTIFICATE = "certificate.json"
+LOG = "rounds.jsonl"
+"""What a clear keeps of its rounds while it runs (planner/roundlog.py)."""
+
+
+def begin(run: Path, *, force: bool = False) -> Path:
+    """RUN.partial as it is or new, to keep a log in.  Raises InvalidInput where it is not ours to touch."""
+    refuse_taken(run, force)
+    partial = run.with_name(run.name + ".partial")
+    if partial.exists() and not (partial / MARKER).exists() and any(partial.iterdir()):
+        raise _invalid(partial, "is in the way and was not begun by planner", "move it, or use -o with another folder")
+    partial.mkdir(parents=True, exist_ok=True)
+    (partial / MARKER).write_text("an unfinished run; planner may replace it\n", encoding="utf-8")
+    return partial
 
 
 def open_partial(run: Path, *, force: bool = False) -> Path:
-    """An empty RUN.partial to write into.  Raises InvalidInput where that would touch what is not ours to touch."""
-    refuse_taken(run, force)
-    partial = run.with_name(run.name + ".partial")
-    if partial.exists():
-        if not (partial / MARKER).exists() and any(partial.iterdir()):
-            raise _invalid(
-                partial, "is in the way and was not begun by planner", "move it, or use -o with another folder"
-            )
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    (partial / MARKER).write_text("an unfinished run; planner may replace it\n", encoding="utf-8")
+    """RUN.partial to write into, with nothing in it but a log of rounds.  Raises InvalidInput as ``begin`` does."""
+    partial = begin(run, force=force)
+    for path in partial.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in (MARKER, LOG):
+            path.unlink()
     return partial
 
 
@@ -31,6 +40,7 @@ def publish(partial: Path, run: Path, *, force: bool = False) -> Path:
     """Make ``partial`` the run folder, in one rename after everything has reached the disk."""
     refuse_taken(run, force)
     (partial / MARKER).unlink()
+    (partial / LOG).unlink(missing_ok=True)
     _sync(partial)
     replaced = run.with_name(run.name + ".replaced")
     if run.exists():

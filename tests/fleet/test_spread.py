@@ -160,7 +160,7 @@ def test_processes_say_the_same_and_one_that_is_killed_comes_back(here: Answered
     assert all(place.process.poll() is not None for place in made)
 
 
-@pytest.mark.parametrize("text", ["", "processes", "processes:0", "processes:9999", "process:2", "ray", "locally"])
+@pytest.mark.parametrize("text", ["", "processes", "processes:0", "processes:9999", "process:2", "rays", "locally"])
 def test_a_fleet_that_is_none_is_refused(text: str) -> None:
     from planner.fleets import fleet_of
 
