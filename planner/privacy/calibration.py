@@ -54,6 +54,13 @@ class Outcome:
 
 def calibrate(case: Case, gap: float | None = None, tell: Tell = lambda words: None) -> tuple[Outcome, ...]:
     """Clear the case once inside, without any gate, and hold every rule against what comes out."""
+    city, houses, profiles = cleared_inside(case, gap, tell)
+    tell("trying the rules")
+    return outcomes(city, houses, profiles)
+
+
+def cleared_inside(case: Case, gap: float | None, tell: Tell) -> tuple[City, tuple[House, ...], Profiles | None]:
+    """The city, what its buildings do without any gate, and its metered days, if it has any."""
     case = case.with_(privacy={"preset": "internal"}, solver={"mode": "decentralised"})
     with tempfile.TemporaryDirectory(prefix="planner-") as scratch:
         from planner.clearing import clear
@@ -61,18 +68,16 @@ def calibrate(case: Case, gap: float | None = None, tell: Tell = lambda words: N
         run = clear(case, Path(scratch) / "run", gap=gap, tell=tell)
         houses = houses_of(run.folder)
     city = prepare(case, look_back(case).tomorrow)
-    tell("trying the rules")
     try:
-        profiles: Profiles | None = metered_days(case)
+        return city, houses, metered_days(case)
     except InvalidInput:
-        profiles = None
-    return outcomes(city, houses, profiles)
+        return city, houses, None
 
 
 def outcomes(city: City, houses: Sequence[House], profiles: Profiles | None) -> tuple[Outcome, ...]:
     """Every rule alone, then the gate's presets as a whole (insiders and the cap on the day included)."""
     found = [_of_rule(rule, _grouped(city, houses, rule.policy), houses, profiles) for rule in RULES]
-    return tuple(found + [_of_gate(policy, _grouped(city, houses, policy), houses) for policy in WHOLE_GATE])
+    return tuple(found + [of_gate(city, houses, policy) for policy in WHOLE_GATE])
 
 
 def _grouped(city: City, houses: Sequence[House], policy: Policy) -> list[Recounted]:
@@ -100,7 +105,9 @@ def _of_rule(rule: Rule, groups: Sequence[Recounted], houses: Sequence[House], p
     )
 
 
-def _of_gate(policy: Policy, groups: Sequence[Recounted], houses: Sequence[House]) -> Outcome:
+def of_gate(city: City, houses: Sequence[House], policy: Policy) -> Outcome:
+    """What the whole gate would do under a policy."""
+    groups = _grouped(city, houses, policy)
     kept = [group for group in groups if may_leave(group, policy)]
     return Outcome(
         rule=f"preset {policy.name}",

@@ -13,6 +13,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +22,8 @@ sys.path.insert(0, str(ROOT / "tests" / "real"))
 
 SIZES = (6, 11, 16, 31, 61)
 SIMBENCH_SIZES = (8, 15, 30)
+NO_COHORT = 10**6
+"""So many buildings no cohort has: what the gate costs where everybody must speak alone."""
 
 
 def cities(wanted: set[str], scratch: Path) -> Iterator[tuple[str, Path]]:
@@ -47,12 +50,15 @@ def cities(wanted: set[str], scratch: Path) -> Iterator[tuple[str, Path]]:
 
 def costs(name: str, folder: Path, gap: float) -> None:
     import planner
-    from planner.privacy.calibration import calibrate, in_rows
+    from planner.privacy.calibration import cleared_inside, in_rows, of_gate, outcomes
+    from planner.privacy.rules import WHOLE_GATE
 
-    found = calibrate(planner.read_case(folder), gap)
+    city, houses, profiles = cleared_inside(planner.read_case(folder), gap, lambda words: None)
+    alone = [replace(policy, name=f"{policy.name}, alone", min_buildings=NO_COHORT) for policy in WHOLE_GATE]
+    found = [*outcomes(city, houses, profiles), *(of_gate(city, houses, policy) for policy in alone)]
     print(f"\n{name}")
     for row in in_rows(found):
-        print("  " + "".join(f"{cell:>{20 if i else 0}}" if i else f"{cell:<16}" for i, cell in enumerate(row)))
+        print("  " + "".join(f"{cell:>{20 if i else 0}}" if i else f"{cell:<24}" for i, cell in enumerate(row)))
     sys.stdout.flush()
 
 
