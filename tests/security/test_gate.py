@@ -383,6 +383,13 @@ def test_the_largest_building_takes_itself_out() -> None:
     assert isinstance(decide(delta, enrolment=cohort_of_six()), Release)
 
 
+def test_the_largest_of_an_interval_takes_itself_out() -> None:
+    """Whoever is largest over the day is at home at night; of the five who are not, each knows four others."""
+    full = [10] * 19 + [20]
+    assert step_of(decide(day(full, full, [10] * 5))) is Step.INSIDER
+    assert isinstance(decide(day(full, full, [10] * 6)), Release)
+
+
 def test_T_P24_a_coalition_of_probe_accounts() -> None:
     """Thirteen of fifteen offices belong to one attacker: two are left, whatever the numbers."""
     rows = [[50]] * 15
