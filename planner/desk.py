@@ -26,6 +26,7 @@ from planner.monolith import clear_in_one
 from planner.quantise import Floats
 from planner.roundlog import Remembering
 from planner.schedule import Schedule
+from planner.security.clearlog import clear_log
 from planner.security.policy import Policy
 from planner.spread import Elsewhere, Fetched, Recipe, Spread
 from planner.voice import Mouth, SpeakingGateway
@@ -156,8 +157,12 @@ class Desk:
 
     @property
     def roster_file(self) -> dict[str, bytes]:
-        """Who could have spoken, with their public keys: what an auditor verifies the outbox against."""
-        return {} if self.exchange is None else {"market/roster.json": self.exchange.roster.to_bytes()}
+        """Who could have spoken, with their public keys, and the log: what an auditor verifies the outbox against."""
+        if self.exchange is None:
+            return {}
+        at, roster = self.exchange.now(), self.exchange.roster
+        log = clear_log(self.exchange.market, roster, clear_id_of(self.case), self.envelopes, at)
+        return {"market/roster.json": roster.to_bytes(), "market/log.jsonl": log}
 
     def price_of_locality(self, cleared: Cleared) -> list[float]:
         """[low, high] of cost without fees less the cost of a clear without walls and fees (formulation 2.2)."""

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import planner
+from planner import cli
 from planner.case import read_case
 from planner.forecast import forecast
 from planner.gateway import LocalGateway
@@ -190,3 +191,12 @@ def test_it_clears_with_every_group_speaking(tmp_path: Path) -> None:
     groups = json.loads((tmp_path / "run" / "privacy.json").read_text("utf-8"))["groups"]
     assert max(group["largest_day_share_ppm"] for group in groups) <= 110_000
     assert sum(group["held_back"] for group in groups) <= 15
+    logged(tmp_path / "run")
+
+
+def logged(run: Path) -> None:
+    """The log of the clear holds, and fits the outbox until a line of it is gone."""
+    assert cli.run(["log", "verify", str(run)]) == 0
+    outbox = sorted((run / "outbox").glob("*.jsonl"))[0]
+    outbox.write_bytes(b"".join(outbox.read_bytes().splitlines(keepends=True)[1:]))
+    assert cli.run(["log", "verify", str(run)]) == 1

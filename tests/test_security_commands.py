@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -184,3 +185,13 @@ def test_setpoints_that_cannot_be_read(call: Call, text: str, words: str) -> Non
     Path("s.csv").write_text(text)
     refused = call("setpoint", "b1", "b1", "s.csv", "--to", "box")
     assert (refused.code, words in refused.err) == (2, True), refused.err
+
+
+def test_the_officers_page_names_commands_that_exist_and_claims_nothing_it_may_not() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "security.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`planner ([a-z]+(?: [a-z]+)?)", " ".join(text.split())))
+    known = {name for module in cli.MODULES for name in module.COMMANDS}
+    known |= {f"{title} {name}" for title, module in cli.GROUPS.items() for name in module.COMMANDS}
+    assert len(named) >= 8
+    assert {one for one in named if one not in known and one.split()[0] not in known} == set()
+    assert not [word for word in ("anonym", "cannot be identified", "gdpr compliant") if word in text.lower()]

@@ -16,13 +16,15 @@ from planner.commands.outcome import Exit, refuse
 if TYPE_CHECKING:
     from planner.security.log import Entry
 
+RUN_LOG = Path("market") / "log.jsonl"
 Opened = tuple[str, "list[Entry]", tuple[bytes, ...], dict[int, tuple[bytes, bytes]]]
 
 
 def verify(
     console: Console,
     place: Annotated[
-        Path, typer.Argument(metavar="LOG", help="A node's folder, or what extract wrote.", show_default=False)
+        Path,
+        typer.Argument(metavar="LOG", help="A node's folder, a run, or what extract wrote.", show_default=False),
     ],
     rosters: Annotated[
         list[Path] | None,
@@ -39,13 +41,15 @@ def verify(
 ) -> int:
     """Check chain, signatures, checkpoints and records of a log; the first broken entry is named.
 
-    Exit code 1 if anything fails.
+    Of a run, outbox and roster are compared with it.  Exit code 1 if anything fails.
 
     \b
     Example: planner log verify nodes/market
     """
     from planner.security.logcheck import check_log
 
+    if (place / RUN_LOG).is_file():
+        return _verify_run(console, place)
     owner, entries, checkpoints, records = _read(place)
     keys = _keys(owner, place, rosters or ())
     verdict = check_log(owner, entries, checkpoints, keys, records)
@@ -114,14 +118,31 @@ def prove(
     return Exit.DONE if found else Exit.NOT_CLEAN
 
 
+def _verify_run(console: Console, run: Path) -> int:
+    from planner.security.clearlog import check_clear_log
+    from planner.security.roster import Roster
+
+    roster = Roster.from_bytes((run / "market" / "roster.json").read_bytes().strip())
+    envelopes = [line for path in sorted((run / "outbox").glob("*.jsonl")) for line in path.read_bytes().splitlines()]
+    verdict, differ = check_clear_log((run / RUN_LOG).read_bytes(), roster, envelopes)
+    told = {"log": verdict.owner, "entries": verdict.entries, "clears": list(verdict.rounds), "root": verdict.root}
+    told |= {"first_broken": verdict.broken, "why": verdict.why, "differs": list(differ)}
+    if verdict.broken is not None:
+        console.result(f"{verdict.owner}: entry {verdict.broken} is broken: {verdict.why}", told)
+        return Exit.NOT_CLEAN
+    head = f"{verdict.owner}: {verdict.entries} entries hold, clear {', '.join(verdict.rounds)}\nroot {verdict.root}"
+    console.result("\n".join([head, *differ]), told)
+    return Exit.NOT_CLEAN if differ or not verdict.rounds else Exit.DONE
+
+
 def _read(place: Path) -> Opened:
     from planner.security.keyfiles import read_card
     from planner.security.log import checkpoints_of, entries_of, privates_of
     from planner.security.logcheck import read_extract
 
     if place.is_file():
-        owner, entries, checkpoints = read_extract(place.read_bytes())
-        return owner, entries, tuple(checkpoints), {}
+        read = read_extract(place.read_bytes())
+        return read.owner, read.entries, tuple(read.checkpoints), read.records
     database = place / "node.sqlite"
     if not database.is_file():
         raise refuse("no log here", "give a node's folder or what planner log extract wrote", str(place))

@@ -24,6 +24,7 @@ from planner.marketplace.carrier import Carrier, Heard, Settle
 from planner.preparation import prepare
 from planner.problems import InvalidInput, Problem
 from planner.schedule import Schedule
+from planner.security.clearlog import clear_log
 from planner.security.policy import PRESETS
 from planner.security.roster import Roster
 from planner.settlement import settle_groups
@@ -119,8 +120,10 @@ def conduct(market: Market, carrier: Carrier, out: Path | None, extra_files: Ext
     if out is not None and not (out / "certificate.json").exists():
         settled = settle_groups(cleared, market.case, claims)
         groups = [_as_it_ended(g, answered) for g in market.groups]
-        roster = carrier.office.roster
-        extra = {"market/roster.json": roster.to_bytes(), f"market/case/{GROUPS}": market.groups_csv}
+        office = carrier.office
+        log = clear_log(office.me, office.roster, market.clear_id, heard.sent, office.now())
+        extra = {"market/roster.json": office.roster.to_bytes(), "market/log.jsonl": log}
+        extra |= {f"market/case/{GROUPS}": market.groups_csv}
         extra |= extra_files(carrier)
         write_market_part(out, cleared, settled, market.case, market.city, groups, heard.sent, extra)
     return cleared

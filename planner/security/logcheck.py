@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from planner.security import strict
@@ -19,6 +20,9 @@ from planner.security.merkle import Peaks, grown, root_of_peaks
 from planner.security.refusal import Reason, Refused, require
 
 _CHECKPOINT = frozenset({"log", "round", "at", "size", "link", "root"})
+_HEAD, _SIGNED = frozenset({"log"}), frozenset({"checkpoint"})
+_KEPT = frozenset({"of", "salt", "record"})
+_ENTRY = frozenset({"n", "leaf", "link", "key", "sig"})
 
 
 @dataclass(frozen=True)
@@ -189,31 +193,58 @@ class _Due:
         self.last_size = told.size
 
 
-def extract(entries: Iterable[Entry], checkpoints: Sequence[bytes], owner: str) -> bytes:
-    """The public part of a log as lines of JSON: for an auditor, who learns no record from it."""
+@dataclass(frozen=True)
+class Extract:
+    """What was read of an extract: owner, entries, signed checkpoints, and salt and record where they were given."""
+
+    owner: str
+    entries: list[Entry]
+    checkpoints: list[bytes]
+    records: dict[int, tuple[bytes, bytes]]
+
+
+def extract(
+    entries: Iterable[Entry],
+    checkpoints: Sequence[bytes],
+    owner: str,
+    records: Mapping[int, tuple[bytes, bytes]] = MappingProxyType({}),
+) -> bytes:
+    """A log as lines of JSON; without ``records`` (salt and record by index) an auditor learns no record from it."""
     lines: list[dict[str, Any]] = [{"log": owner}]
     for e in entries:
         sig = strict.b64encode(e.signature)
         lines.append({"n": e.n, "leaf": e.leaf.hex(), "link": e.link.hex(), "key": e.key, "sig": sig})
+    for n, (salt, record) in sorted(records.items()):
+        lines.append({"of": n, "salt": salt.hex(), "record": record.decode()})
     lines += [{"checkpoint": strict.b64encode(data)} for data in checkpoints]
     return b"".join(strict.dumps(line) + b"\n" for line in lines)
 
 
-def read_extract(data: bytes) -> tuple[str, list[Entry], list[bytes]]:
-    """Owner, entries and checkpoints of an extract; raises Refused if a line is not of the form."""
+def read_extract(data: bytes) -> Extract:
+    """What ``extract`` wrote; raises Refused if a line is not of the form."""
     head, *rest = [strict.loads(line) for line in data.splitlines()] or [None]
-    owner = strict.fields(head, frozenset({"log"}))["log"]
-    require(strict.is_id(owner), Reason.LOG)
-    checkpoints = [strict.b64decode(line["checkpoint"]) for line in rest if line.keys() == {"checkpoint"}]
-    entries = [_entry(line) for line in rest if line.keys() != {"checkpoint"}]
-    return owner, entries, checkpoints
+    owner = strict.fields(head, _HEAD)["log"]
+    require(strict.is_id(owner) and all(type(line) is dict for line in rest), Reason.LOG)
+    found = Extract(owner, [], [], {})
+    for line in rest:
+        if line.keys() == _SIGNED:
+            found.checkpoints.append(strict.b64decode(line["checkpoint"]))
+        elif line.keys() == _KEPT:
+            require(strict.is_integer(line["of"], low=0) and type(line["record"]) is str, Reason.LOG)
+            found.records[line["of"]] = (_hex(line["salt"]), line["record"].encode())
+        else:
+            found.entries.append(_entry(line))
+    return found
 
 
 def _entry(line: Any) -> Entry:
-    told = strict.fields(line, frozenset({"n", "leaf", "link", "key", "sig"}))
+    told = strict.fields(line, _ENTRY)
     require(strict.is_integer(told["n"], low=0) and type(told["key"]) is str, Reason.LOG)
+    return Entry(told["n"], _hex(told["leaf"]), _hex(told["link"]), told["key"], strict.b64decode(told["sig"]))
+
+
+def _hex(text: Any) -> bytes:
     try:
-        leaf, link = bytes.fromhex(told["leaf"]), bytes.fromhex(told["link"])
+        return bytes.fromhex(text)
     except (TypeError, ValueError):
         raise Refused(Reason.LOG) from None
-    return Entry(told["n"], leaf, link, told["key"], strict.b64decode(told["sig"]))

@@ -11,6 +11,7 @@ import pytest
 from security_world import NOW, World
 
 from planner.security import strict
+from planner.security.clearlog import check_clear_log, clear_log
 from planner.security.documents import CHECKPOINT_TYPE, payload_of
 from planner.security.keys import LocalSigner, signing_key_id
 from planner.security.log import Kind, Log, Record, checkpoints_of, leaf_of, privates_of
@@ -126,9 +127,11 @@ def test_a_whole_log_holds(month: Any) -> None:
     assert verdict.holds
     assert (verdict.entries, verdict.records, verdict.unsigned) == (23, 23, 2)
     assert verdict.rounds == ("day-0", "day-1", "day-2")
-    owner, entries, checkpoints = read_extract(extract(month[0].entries(), checkpoints_of(month[1]), "market"))
-    assert (owner, entries, tuple(checkpoints)) == ("market", list(month[0].entries()), checkpoints_of(month[1]))
-    assert kept(*month, entries=entries, checkpoints=checkpoints, records={}).holds
+    for records in ({}, privates_of(month[1])):
+        read = read_extract(extract(month[0].entries(), checkpoints_of(month[1]), "market", records))
+        assert (read.owner, read.entries, read.records) == ("market", list(month[0].entries()), records)
+        assert tuple(read.checkpoints) == checkpoints_of(month[1])
+        assert kept(*month, entries=read.entries, checkpoints=read.checkpoints, records=read.records).holds
 
 
 @pytest.mark.parametrize("index", [0, 6, 7, 13, 22])
@@ -216,3 +219,23 @@ def test_T_A04_the_log_holds_after_an_erasure(month: Any) -> None:
 def test_damaged_extracts(data: bytes) -> None:
     with pytest.raises(Refused):
         read_extract(data)
+
+
+def test_the_log_of_a_clear_fits_its_outbox(world: World, honest_answer: Any) -> None:
+    sent = {"b1": [world.seal(honest_answer, sequence=n) for n in range(3)]}
+    data = clear_log(world.identities["market"], world.roster, "day-1", sent, NOW)
+    verdict, differ = check_clear_log(data, world.roster, sent["b1"])
+    assert verdict.holds
+    assert (verdict.entries, verdict.rounds, differ) == (5, ("day-1",), ())
+    assert len(check_clear_log(data, world.roster, sent["b1"][1:])[1]) == 1
+    assert len(check_clear_log(data, world.roster, [*sent["b1"], world.seal(honest_answer, sequence=9)])[1]) == 1
+    other = replace(world.roster, policy="6" * 64)
+    assert check_clear_log(data, other, sent["b1"])[1][:2] == (
+        "logged under another roster",
+        "logged under another policy",
+    )
+    thief = clear_log(world.identities["gateway-2"], world.roster, "day-1", sent, NOW)
+    renamed = thief.replace(b'{"log":"gateway-2"}', b'{"log":"market"}')
+    assert check_clear_log(renamed, world.roster, sent["b1"])[0].broken == 0
+    with pytest.raises(Refused):
+        check_clear_log(data.replace(b'{"log":"market"}', b'{"log":"nobody"}'), world.roster, sent["b1"])
