@@ -175,7 +175,9 @@ def test_no_answer_is_dominated_by_one_occupant() -> None:
         gateway = LocalGateway(group, members, city.grid, city.fees, Options(), 100)
         gateway.price(0, price)
         size = static_size(enrolled[group.id], EXCHANGE)
-        found = examine(enrolled[group.id].contributions(gateway.answer_delta_wh(0)), size, EXCHANGE)
+        enrolment = enrolled[group.id]
+        contributions = enrolment.contributions(gateway.answer_delta_wh(0))
+        found = examine(contributions, enrolment.on_roster, size, EXCHANGE)
         assert found.failing == (), group.id
         assert found.largest_day_share_ppm <= 110_000, group.id
         assert found.worst_interval_share_ppm <= 400_000, group.id
