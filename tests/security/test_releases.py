@@ -173,6 +173,13 @@ def test_look_ahead_counts_as_said(site: Site) -> None:
     assert isinstance(site.say(site.enrolled(range(1, 70), day(2, 8)), day(2, 8)), Release)
 
 
+def test_look_ahead_is_held_against_what_the_next_day_said(site: Site) -> None:
+    """The same the other way round: yesterday cleared after today."""
+    last, first = day(31, 7, look_ahead_h=12), day(1, 8)
+    assert isinstance(site.say(site.enrolled(range(1, 70), first), first), Release)
+    assert step(site.say(site.enrolled(range(70), last), last)) is Step.DIFFERENCING
+
+
 # --- months
 
 
