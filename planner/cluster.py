@@ -1,7 +1,8 @@
 """A Ray cluster: a place is an actor on one of its machines (extra ``allotment[ray]``).
 
 An actor that goes with its machine is not restarted by Ray: a place is made anew by the fleet, which knows what the
-gateways in it have heard.
+gateways in it have heard.  Numbers travel through Ray's own memory, where sums of floats may round otherwise in the
+last digit: answers are as good as those of other fleets, and not always the same to the byte.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from planner.spread import Bench, GoneError, LateError, Order, Recipe, Repeat, T
 
 PLACING_S = 60.0
 """How long the cluster may take to find room for a place."""
+ATTEMPTS = 5
 
 
 def join(address: str) -> int:
@@ -48,9 +50,18 @@ class RayPlace:
 
     def __init__(self, recipes: Mapping[int, Recipe], gated: bool) -> None:
         self.ray = _ray()
-        actor = self.ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(Bench)
-        self.actor = actor.remote(dict(recipes), gated)
+        # No processor of its own: where a machine is lost the others take what was on it.
+        actor = self.ray.remote(num_cpus=0, scheduling_strategy="SPREAD", max_restarts=0, max_task_retries=0)(Bench)
         self.waiting: deque[Any] = deque()
+        for left in reversed(range(ATTEMPTS)):
+            self.actor = actor.remote(dict(recipes), gated)
+            try:
+                self._get(self.actor.kept.remote(), 0.0)
+                return
+            except (GoneError, LateError):  # a cluster may not know yet that it lost a machine
+                self.close()
+                if not left:
+                    raise GoneError from None
 
     def tell(self, orders: Sequence[tuple[int, Order]]) -> None:
         for g, order in orders:
