@@ -3,9 +3,10 @@
 What the contract leaves to be read, and how it is read here:
 
 * *Decisions.*  Every block and every complex order is on or off; off delivers nothing.  On, a block's ratio lies in
-  [minimum, 1], under its parent's ratio and its group's sum.  A block of minimum 0 is a block still: it may be
-  rejected in the money.  A lossy line runs one way in an interval (energy is never burnt by running both ways), so
-  its direction is a decision as well.
+  [minimum, 1], under its parent's ratio and its group's sum.  A block of minimum 0 has nothing to decide, since 0 or
+  [0, 1] is [0, 1]: it is always on, and so never rejected in the money for want of divisibility.  A lossy line runs
+  one way in an interval (energy is never burnt by running both ways), so which way is tried as well; but a line that
+  carries nothing must not want to run either way at the prices.
 * *Quantities.*  Given the decisions, all else (steps, ratios, complex quantities, flows) is the linear program's.
 * *Support.*  A price supports an accepted block when its ratio is the best in [minimum, 1] at that price: at the
   money when the ratio lies strictly between, in the money (or at it) at 1, out of it (or at it) at a minimum below 1.
@@ -25,14 +26,14 @@ What the contract leaves to be read, and how it is read here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
 import numpy as np
 from books import Block, Book, Cell
-from linear import FAR, INF, Floats, Program, Solved, Solver, best, optimal_multipliers, projection, ranges
+from linear import INF, Floats, Program, Solved, Solver, best, optimal_multipliers, projection, ranges
 
 SAME = 1e-6
 Decision = frozenset[str]
@@ -166,21 +167,23 @@ class Brute:
 
     def decisions(self) -> Iterator[Decision]:
         """Every choice of orders and of directions; a child needs its parent on, a group's minima fit into 1."""
-        names = [block.id for block in self.book.blocks] + [order.id for order in self.book.complexes]
+        free = frozenset(block.id for block in self.book.blocks if block.ratio == 0)
+        names = [block.id for block in self.book.blocks if block.id not in free]
+        names += [order.id for order in self.book.complexes]
         parents = {block.id: block.parent for block in self.book.blocks if block.parent}
         ratio = {block.id: block.ratio for block in self.book.blocks}
         ways = [f"{span.line_id}@{span.interval}" for span in self.lossy]
         for chosen in product((False, True), repeat=len(names)):
-            on = {name for name, taken in zip(names, chosen, strict=True) if taken}
-            if any(child in on and parent not in on for child, parent in parents.items()):
+            on = free | {name for name, taken in zip(names, chosen, strict=True) if taken}
+            if any(child in on - free and parent not in on for child, parent in parents.items()):
                 continue
             if any(sum(ratio[name] for name in group if name in on) > 1 + 1e-9 for group in self.groups.values()):
                 continue
             for directions in product((False, True), repeat=len(ways)):
                 yield frozenset(on | {way for way, ahead in zip(ways, directions, strict=True) if ahead})
 
-    def bounds(self, on: Decision, free_lines: bool = False) -> tuple[Floats, Floats]:
-        """Column bounds under a decision."""
+    def bounds(self, on: Decision, open_lines: Sequence[object] = ()) -> tuple[Floats, Floats]:
+        """Column bounds under a decision; ``open_lines`` may run both ways."""
         low, high = self.program.low.copy(), self.program.high.copy()
         for block in self.book.blocks:
             j = self.column["block", block.id]
@@ -188,15 +191,15 @@ class Brute:
         for order in self.book.complexes:
             if order.id not in on:
                 high[[self.column["complex", row] for row in order.rows]] = 0.0
-        if not free_lines:
-            for span in self.lossy:
+        for span in self.lossy:
+            if span not in open_lines:
                 shut = "reverse" if f"{span.line_id}@{span.interval}" in on else "forward"
                 high[self.column[shut, span]] = 0.0
         return low, high
 
-    def fixed(self, on: Decision, free_lines: bool = False) -> Program:
+    def fixed(self, on: Decision, open_lines: Sequence[object] = ()) -> Program:
         """The program under a decision: an order that is off has no least quantity."""
-        low, high = self.bounds(on, free_lines)
+        low, high = self.bounds(on, open_lines)
         rows = self.program.row_high.copy()
         at = len(rows)
         for order in reversed(self.book.complexes):
@@ -248,7 +251,7 @@ class Brute:
         level = answer.welfare / self.unit + self.fixed_costs(answer.on)
         held = program.with_rows(program.cost[None, :], np.array([level - 1e-9 - 1e-12 * abs(level)]), np.array([INF]))
         solved = best(Program(self.weights, held.low, held.high, held.matrix, held.row_low, held.row_high))
-        x = answer.x if solved is None else solved.x
+        x = answer.x if solved is None else np.where(solved.x < 1e-7, 0.0, solved.x)
         return Answer(answer.on, answer.welfare, self.volume(x), x)
 
     # ---- surplus ---------------------------------------------------------------------------------------------------
@@ -288,9 +291,11 @@ class Brute:
     # ---- prices ----------------------------------------------------------------------------------------------------
 
     def supporting(self, answer: Answer, free_lines: bool = False) -> Program:
-        """F without the no-loss rows: the optimal multipliers under the decision."""
+        """F without the no-loss rows: the optimal multipliers under the decision; idle lines may want neither way."""
         level = answer.welfare / self.unit + self.fixed_costs(answer.on)
-        return optimal_multipliers(self.fixed(answer.on, free_lines), level)
+        ways = ("forward", "reverse")
+        idle = [s for s in self.lossy if free_lines or max(answer.x[self.column[way, s]] for way in ways) < 1e-9]
+        return optimal_multipliers(self.fixed(answer.on, idle), level)
 
     def without_loss(self, answer: Answer, face: Program) -> Program:
         """F of ``no_pab``."""
@@ -493,14 +498,19 @@ class Brute:
         """kWh of the blocks that are off and would have earned at the published prices."""
         total = 0.0
         for block in self.book.blocks:
-            points = [prices.point[row.zone, row.interval] for row in block.rows]
+            points = [_rounded(prices.point[row.zone, row.interval]) for row in block.rows]
             if block.id in answer.on or any(p is None for p in points):
                 continue
             gain = sum(
                 row.sign * (row.price_per_mwh - p) * row.quantity_kwh for row, p in zip(block.rows, points, strict=True)
             )
-            total += block.energy_kwh if gain > SAME * self.scale else 0.0
+            total += block.energy_kwh if gain > SAME * block.energy_kwh else 0.0
         return total
+
+
+def _rounded(price: float | None) -> float | None:
+    """As it is published, on a tick of 0.01."""
+    return None if price is None else round(price, 2)
 
 
 def _middle(low: float | None, high: float | None) -> float | None:
@@ -510,4 +520,4 @@ def _middle(low: float | None, high: float | None) -> float | None:
     return (low + high) / 2
 
 
-__all__ = ["FAR", "Answer", "Brute", "Decision", "Prices"]
+__all__ = ["Answer", "Brute", "Decision", "Prices"]

@@ -18,8 +18,9 @@ from scipy import sparse
 
 Floats = npt.NDArray[np.float64]
 INF = highspy.kHighsInf
-FAR = 1e5
-"""Where a multiplier counts as unbounded; prices of the books are below 1e4."""
+HAIR = 1e-10
+FAR, UNSET = 1e7, 1e4
+"""How far a price may run where nothing holds it, and from where on it counts as held by nothing."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,9 @@ def optimal_multipliers(program: Program, value: float) -> Program:
     high = np.full(rows + 2 * columns, INF)
     high[rows : rows + columns][~finite_high] = 0.0
     high[rows + columns :][~finite_low] = 0.0
+    fixed = program.low == program.high  # one multiplier of either sign says it all
+    low[rows : rows + columns][fixed] = -INF
+    high[rows + columns :][fixed] = 0.0
     eye = np.eye(columns)
     proof = np.concatenate(
         [
@@ -161,7 +165,7 @@ def ranges(face: Program, columns: npt.NDArray[np.int64]) -> list[tuple[float | 
             solved = solver.towards(cost)
             assert solved is not None
             end = solved.x[column]
-            ends.append(None if abs(end) > FAR / 2 else float(end))
+            ends.append(None if abs(end) > UNSET else float(end))
         found.append((ends[0], ends[1]))
     return found
 
@@ -179,6 +183,7 @@ def projection(face: Program, columns: npt.NDArray[np.int64], point: Floats) -> 
     eye = np.eye(n)
     unequal = np.vstack([face.matrix[up], -face.matrix[down], eye[high], -eye[low]])
     limits = np.concatenate([face.row_high[up], -face.row_low[down], face.high[high], -face.low[low]])
+    limits += HAIR * (1 + np.abs(limits))  # a face without an interior is none for an interior-point method
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-10

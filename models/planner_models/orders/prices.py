@@ -69,7 +69,8 @@ def place_prices(face: Face, rows: Ints, floor: float, cap: float, options: Opti
     point[:] = middle
     for members in _unsatisfied(matrix, face, middle, labels, whole):
         part = _Part(face, matrix, members, box, free, options)
-        found = part.project(np.where(whole, middle, np.nan)[members])
+        set_by_orders = whole & ((low > -np.inf) | (high < np.inf))
+        found = part.project(np.where(set_by_orders, middle, np.nan)[members])
         if found is None:
             supported = False
         else:
@@ -187,28 +188,20 @@ class _Part:
         self.own_low, self.own_high = face.lower[members], face.upper[members]
 
     def ends(self, low: Floats, high: Floats, priced: npt.NDArray[np.bool_]) -> bool:
-        """Least and greatest value of each price; an end that only floor or cap stops is set by nothing."""
-        solver = Solver(self._model(self.low, self.high), self.options)
+        """Least and greatest value of each price over the face alone: floor and cap are no order's word, so an end
+        that only they would stop, of this price or of one coupled to it, is open."""
+        if not Solver(self._model(self.low, self.high), self.options).lp().has_answer:
+            return False
+        solver = Solver(self._model(self.own_low, self.own_high), self.options)
         for k, member in enumerate(self.members):
             if not priced[member] or self.high[k] - self.low[k] <= SAME:
                 continue
             one = np.array([k])
-            for out, sign, own in ((low, 1.0, self.own_low), (high, -1.0, self.own_high)):
-                lower, upper = self.low[k], self.high[k]
-                if sign > 0:
-                    solver.set_bounds(one, own[k : k + 1], np.array([upper]))
-                else:
-                    solver.set_bounds(one, np.array([lower]), own[k : k + 1])
+            for out, sign in ((low, 1.0), (high, -1.0)):
                 solver.set_cost(one, np.array([sign]))
                 found = solver.lp()
                 solver.set_cost(one, np.array([0.0]))
-                solver.set_bounds(one, np.array([lower]), np.array([upper]))
-                if found.has_answer:
-                    out[member] = found.x[k]
-                elif found.status.value == "infeasible":
-                    return False
-                else:
-                    out[member] = -np.inf * sign
+                out[member] = found.x[k] if found.has_answer else -np.inf * sign
         return True
 
     def _model(self, lower: Floats, upper: Floats) -> LinearModel:
