@@ -311,7 +311,7 @@ class Solver:
         }
         if verdict in bad:
             return self._refusal(bad[verdict], seconds)
-        if verdict == highspy.HighsModelStatus.kOptimal:
+        if verdict in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
             status = Status.OPTIMAL
         elif verdict in (
             highspy.HighsModelStatus.kTimeLimit,

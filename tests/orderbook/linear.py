@@ -19,7 +19,7 @@ from scipy import sparse
 Floats = npt.NDArray[np.float64]
 INF = highspy.kHighsInf
 HAIR = 1e-10
-FAR, UNSET = 1e7, 1e4
+FAR, UNSET = 1e6, 1e4
 """How far a price may run where nothing holds it, and from where on it counts as held by nothing."""
 
 
@@ -78,6 +78,12 @@ class Solver:
     def solve(self) -> Solved | None:
         self.highs.run()
         status = self.highs.getModelStatus()
+        if status == highspy.HighsModelStatus.kUnknown:  # a warm basis that leads nowhere: from scratch, as it stands
+            self.highs.clearSolver()
+            self.highs.setOptionValue("presolve", "off")
+            self.highs.run()
+            self.highs.setOptionValue("presolve", "choose")
+            status = self.highs.getModelStatus()
         if status == highspy.HighsModelStatus.kOptimal:
             return Solved(self.highs.getInfo().objective_function_value, np.array(self.highs.getSolution().col_value))
         assert status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible), status
