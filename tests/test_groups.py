@@ -199,11 +199,11 @@ def test_T_P22_a_building_that_changed_joins_a_large_cohort() -> None:  # noqa: 
 
 
 def test_a_building_that_changed_is_dark_beside_a_small_cohort() -> None:
-    """Twenty-nine and twenty-five are fewer than sixty: the cohort speaks without it."""
-    neighbours = [building(f"s{n}", 5) for n in range(5)]
+    """Nineteen and thirty-five could be a cohort and are fewer than sixty: it speaks without the nineteen."""
+    neighbours = [building(f"s{n}", 7) for n in range(5)]
     ledger = ReleaseLedger()
-    spoke(city(building("big", 30), *neighbours), "2026-06-01", ledger)
-    less = Building("big", "north", tuple(unit(f"big-{n}") for n in range(1, 30)))
+    spoke(city(building("big", 20), *neighbours), "2026-06-01", ledger)
+    less = Building("big", "north", tuple(unit(f"big-{n}") for n in range(1, 20)))
     groups = spoke(city(less, *neighbours), "2026-07-01", ledger)
     assert kinds(groups) == {"big": "dark", "cohort-north": "cohort"}
     assert {g.id: g.why for g in groups}["big"] == CHANGED
