@@ -16,7 +16,7 @@ from planner.quantise import Floats
 from planner.schedule import Schedule
 from planner.settlement import imbalance_wh
 from planner_models.marketplace import MarketModel
-from planner_models.words import BlockOrder, Building, City, Side, StepOrder
+from planner_models.words import BlockOrder, Building, City, ComplexOrder, Side, StepOrder
 
 NANO_OF_PRICE = 1000
 
@@ -154,6 +154,8 @@ def _acceptances(city: City, market: MarketModel, x: Floats, prices: Prices) -> 
     out = [_step(city, market, s, x, prices) for s in city.steps]
     for block in city.blocks:
         out += _block(city, market, block, x, prices)
+    for order in city.complexes:
+        out += _complex(city, market, order, x, prices)
     return tuple(sorted(out, key=lambda a: a.row))
 
 
@@ -171,10 +173,44 @@ def _block(city: City, market: MarketModel, order: BlockOrder, x: Floats, prices
     quantities = np.array(order.quantities_kwh)
     average = float(price @ quantities / quantities.sum())
     margin = average - order.price_per_mwh if order.side is Side.SELL else order.price_per_mwh - average
-    return [
+    made = [
         _acceptance(order.id, row, order, t, round(q * 1000), round(q * 1000 * ratio), margin, "block")
         for row, t, q in zip(order.rows, order.intervals, order.quantities_kwh, strict=True)
     ]
+    reason = _held_back(city, market, order, x) if ratio <= 1e-7 and margin > 1e-6 else ""
+    return [replace(row, reason=reason) for row in made] if reason else made
+
+
+def _held_back(city: City, market: MarketModel, order: BlockOrder, x: Floats) -> str:
+    """What other block keeps this one out although it would earn; '' if none."""
+    ratio = market.variables["ratio"]
+    if order.parent and x[ratio[order.parent]] <= 1e-7:
+        return "parent_rejected"
+    rivals = [b.id for b in city.blocks if b.exclusive_group == order.exclusive_group != "" and b.id != order.id]
+    return "group_taken" if any(x[ratio[name]] > 1e-7 for name in rivals) else ""
+
+
+def _complex(city: City, market: MarketModel, order: ComplexOrder, x: Floats, prices: Prices) -> list[Acceptance]:
+    """Rows of a complex order; one that does not run although a row would earn did not meet its minimum or cost."""
+    running = x[market.variables["running"][order.id]] > 0.5
+    out = []
+    for row, t, limit, q in zip(order.rows, order.intervals, order.prices_per_mwh, order.quantities_kwh, strict=True):
+        accepted = min(round(q * 1000), round(float(x[market.variables["supplied_row"][row]]) * 1000))
+        margin = prices.zone[city.zones.index(order.zone), t] - limit
+        made = _acceptance(order.id, row, _Sale(order, limit), t, round(q * 1000), accepted, margin, "complex")
+        if not running and margin > 1e-6:
+            made = replace(made, reason="minimum_not_met")
+        out.append(made)
+    return out
+
+
+class _Sale:
+    """A row of a complex order as the orders of one price look."""
+
+    side = Side.SELL
+
+    def __init__(self, order: ComplexOrder, price_per_mwh: float) -> None:
+        self.participant, self.zone, self.price_per_mwh = order.participant, order.zone, price_per_mwh
 
 
 def _acceptance(
@@ -235,4 +271,5 @@ def market_cost(cleared: Cleared, city: City) -> float:
     for order in cleared.acceptances:
         sign = 1 if order.side == "sell" else -1
         nano += sign * order.accepted_wh * round(order.price_per_mwh * NANO_OF_PRICE)
-    return nano / 1e9
+    running = {order.order_id for order in cleared.acceptances if order.kind == "complex" and order.accepted_wh}
+    return nano / 1e9 + sum(order.fixed_cost for order in city.complexes if order.id in running)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from planner_models.marketplace import MarketModel
 from planner_models.pricing import Claim, PriceRange, least_make_whole, price_range, supporting_face
 from planner_models.solve import Options
 from planner_models.template import Ints
-from planner_models.words import Side
+from planner_models.words import City, ComplexOrder, Side
 
 HAIR = 1e-7
 
@@ -39,7 +39,8 @@ def feeder_rows(market: MarketModel) -> Ints:
 def block_claims(market: MarketModel, x: Floats) -> list[Claim]:
     """What each accepted block loses, as a function of the multipliers of the market's rows."""
     city, signs = market.city, socket_signs(market).reshape(market.balance_rows.shape)
-    claims = []
+    claims: list[Claim] = []
+    own: dict[str, Claim] = {}
     for block in city.blocks:
         taken = np.array(block.quantities_kwh) * float(x[market.variables["ratio"][block.id]])
         if not taken.any():
@@ -49,7 +50,34 @@ def block_claims(market: MarketModel, x: Floats) -> list[Claim]:
         slope = np.zeros(len(market.row_lower))
         np.add.at(slope, market.balance_rows[z, at], side * signs[z, at] * taken)
         claims.append(Claim(slope, side * block.price_per_mwh / 1000 * float(taken.sum())))
-    return claims
+        own[block.id] = claims[-1]
+    claims = _with_children(city, own)
+    return claims + [_complex_claim(market, signs, order, x) for order in city.complexes if _runs(market, order, x)]
+
+
+def _with_children(city: City, own: Mapping[str, Claim]) -> list[Claim]:
+    """Each accepted block's claim with those of its accepted descendants, who may save it."""
+    parent = {b.id: b.parent for b in city.blocks}
+    total = dict(own)
+    for name, claim in own.items():
+        above = parent[name]
+        while above in own:
+            total[above] = Claim(total[above].slope + claim.slope, total[above].constant + claim.constant)
+            above = parent[above]
+    return list(total.values())
+
+
+def _runs(market: MarketModel, order: ComplexOrder, x: Floats) -> bool:
+    return bool(x[market.variables["running"][order.id]] > 0.5)
+
+
+def _complex_claim(market: MarketModel, signs: Floats, order: ComplexOrder, x: Floats) -> Claim:
+    """What a running complex order loses: its steps at their limits and its fixed cost, less what it is paid."""
+    supplied = np.array([x[market.variables["supplied_row"][row]] for row in order.rows])
+    z, at = market.city.zones.index(order.zone), list(order.intervals)
+    slope = np.zeros(len(market.row_lower))
+    np.add.at(slope, market.balance_rows[z, at], signs[z, at] * supplied)
+    return Claim(slope, float(np.array(order.prices_per_mwh) @ supplied) / 1000 + order.fixed_cost)
 
 
 def from_model(

@@ -18,6 +18,10 @@ import pyomo.environ as pyo
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
+from planner_models.orders.block import at_least, if_taken
+from planner_models.orders.complex import its_minimum, while_running
+from planner_models.orders.exclusive import once
+from planner_models.orders.linked import within_parent
 from planner_models.template import Floats, Ints
 from planner_models.words import BlockOrder, City, Side, StepOrder
 
@@ -136,10 +140,11 @@ def _orders(m: Any, city: City) -> Any:
     m.accepted = pyo.Var(list(steps), bounds=lambda m, r: (0, steps[r].quantity_kwh))
     m.ratio = pyo.Var(list(blocks), bounds=(0, 1))
     m.taken = pyo.Var(list(blocks), within=pyo.Binary)
-    m.C18_at_most = pyo.Constraint(list(blocks), rule=lambda m, b: m.ratio[b] <= m.taken[b])
+    m.C18_at_most = pyo.Constraint(list(blocks), rule=lambda m, b: if_taken(m.ratio[b], m.taken[b]))
     m.C18_at_least = pyo.Constraint(
-        list(blocks), rule=lambda m, b: m.ratio[b] >= blocks[b].min_acceptance_ratio * m.taken[b]
+        list(blocks), rule=lambda m, b: at_least(m.ratio[b], blocks[b].min_acceptance_ratio, m.taken[b])
     )
+    _families(m, city)
     m.cost.set_value(
         m.cost.expr
         + sum(_sign(s) * s.price_per_mwh / 1000 * m.accepted[r] for r, s in steps.items())
@@ -151,7 +156,48 @@ def _orders(m: Any, city: City) -> Any:
     for name, b in blocks.items():
         for t, quantity in zip(b.intervals, b.quantities_kwh, strict=True):
             offers.setdefault((b.zone, t), []).append(_sign(b) * quantity * m.ratio[name])
+    _complexes(m, city, offers)
     return lambda z, t: sum(offers.get((z, t), ()))
+
+
+def _families(m: Any, city: City) -> None:
+    """Links (C25) and exclusive groups (C26) between the ratios of blocks."""
+    parent = {b.id: b.parent for b in city.blocks if b.parent}
+    groups: dict[str, list[str]] = {}
+    for block in city.blocks:
+        if block.exclusive_group:
+            groups.setdefault(block.exclusive_group, []).append(block.id)
+    m.C25_link = pyo.Constraint(list(parent), rule=lambda m, b: within_parent(m.ratio[b], m.ratio[parent[b]]))
+    m.C26_exclusive = pyo.Constraint(list(groups), rule=lambda m, g: once(sum(m.ratio[b] for b in groups[g])))
+
+
+def _complexes(m: Any, city: City, offers: dict[tuple[str, int], list[Any]]) -> None:
+    """Scalable complex orders (C27); what they deliver joins ``offers``."""
+    orders = {c.id: c for c in city.complexes}
+    rows = {row: (c, k) for c in city.complexes for k, row in enumerate(c.rows)}
+    least = {(c.id, t): q for c in city.complexes for t, q in zip(c.minimum_intervals, c.minimum_kwh, strict=True)}
+    at: dict[tuple[str, int], list[int]] = {}
+    for row, (c, k) in rows.items():
+        at.setdefault((c.id, c.intervals[k]), []).append(row)
+    m.running = pyo.Var(list(orders), within=pyo.Binary)
+    m.supplied_row = pyo.Var(list(rows), bounds=lambda m, r: (0, rows[r][0].quantities_kwh[rows[r][1]]))
+    m.C27_at_most = pyo.Constraint(
+        list(rows),
+        rule=lambda m, r: while_running(
+            m.supplied_row[r], rows[r][0].quantities_kwh[rows[r][1]], m.running[rows[r][0].id]
+        ),
+    )
+    m.C27_at_least = pyo.Constraint(
+        list(least),
+        rule=lambda m, c, t: its_minimum(sum(m.supplied_row[r] for r in at[c, t]), least[c, t], m.running[c]),
+    )
+    m.cost.set_value(
+        m.cost.expr
+        + sum(c.fixed_cost * m.running[name] for name, c in orders.items())
+        + sum(c.prices_per_mwh[k] / 1000 * m.supplied_row[row] for row, (c, k) in rows.items())
+    )
+    for row, (c, k) in rows.items():
+        offers.setdefault((c.zone, c.intervals[k]), []).append(m.supplied_row[row])
 
 
 def _lines(m: Any, city: City) -> Any:

@@ -68,7 +68,10 @@ def market_cost(m: Market) -> float:
     for side, energy in (("import", m.of_zones("import_kwh")), ("export", -m.of_zones("export_kwh"))):
         price = case_series(m.case("grid"), m.grid, "zone", m.zones, f"{side}_price_per_mwh", 0.0)
         cost += float((price * energy).sum())
-    return cost / WH_PER_MWH - float(welfare(m.book).sum())
+    fixed = 0.0
+    if m.case("orders") is not None:
+        fixed = float(m.lumps.fixed_nano[m.lumps.accepted > 0].sum()) / 1e9
+    return cost / WH_PER_MWH - float(welfare(m.book).sum()) + fixed
 
 
 def check_cost(b: Building, found: Findings) -> None:

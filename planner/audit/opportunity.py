@@ -25,6 +25,7 @@ from planner.audit.market import Market
 from planner.audit.network import feeders_of, limit_wh, limited_nodes, zone_of
 from planner.audit.objective import EXACT, RELATIVE, number
 from planner.audit.orders import prices_of
+from planner.audit.response import best_by_party
 from planner.audit.series import case_series
 from planner.audit.table import MissingFileError, Numbers
 
@@ -116,20 +117,23 @@ def _exchange(m: Market, price: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _orders(m: Market) -> list[Forgone]:
-    """A step forgoes what its margin on the rest is worth; a block all or nothing of its sum."""
+    """A step forgoes what its margin on the rest is worth; blocks that belong together, and complex orders, as one."""
     book = m.book
     price, known = prices_of(m, book)
     margin = book.sign * (book.limit_nano - price) / NANO_PER_CURRENCY
-    whole: dict[str, tuple[float, float, float]] = {}
-    for i in np.flatnonzero(known):
-        name = str(book.ids[i]) if book.kind[i] == "block" else f"{book.ids[i]} row {book.order_row[i] + 1}"
-        best, got, rounding = whole.get(name, (0.0, 0.0, 0.0))
-        whole[name] = (
-            best + margin[i] * book.quantity[i],
-            got + margin[i] * book.accepted[i],
-            rounding + abs(margin[i]),
-        )
-    return [Forgone("an order", name, max(0.0, best) - got, r) for name, (best, got, r) in sorted(whole.items())]
+    out = []
+    for i in np.flatnonzero(known & (book.kind == "step")):
+        name = f"{book.ids[i]} row {book.order_row[i] + 1}"
+        best = max(0.0, margin[i] * book.quantity[i])
+        out.append(Forgone("an order", name, best - margin[i] * book.accepted[i], abs(margin[i])))
+    if (book.kind == "step").all():
+        return out
+    rounding = np.bincount(np.maximum(m.lumps.of, 0), np.where(m.lumps.of >= 0, np.abs(margin), 0.0))
+    for party, best in best_by_party(m):
+        won = float(m.lumps.own[party].sum())
+        name = m.lumps.names[party[0]]
+        out.append(Forgone("an order", name, (best - won) / NANO_PER_CURRENCY, float(rounding[party].sum())))
+    return out
 
 
 def _lines(m: Market, price: Numbers) -> list[Forgone]:

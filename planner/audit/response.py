@@ -10,12 +10,18 @@ from planner.audit.market import Market
 
 def best_of_lumps(m: Market) -> float:
     """What blocks (families and exclusive groups together) and complex orders could win at most, nano-currency."""
+    return sum(best for _, best in best_by_party(m))
+
+
+def best_by_party(m: Market) -> list[tuple[list[int], float]]:
+    """(lumps that answer prices together, the most they could win), nano-currency."""
     lumps = m.lumps
     alone = np.zeros(len(lumps.names))
     inside = lumps.of >= 0
     np.add.at(alone, lumps.of[inside], (m.margin * m.book.quantity)[inside])
-    total = sum(_best_party(lumps, alone, party) for party in _parties(lumps))
-    return total + _best_complex(m)
+    blocks = [(party, _best_party(lumps, alone, party)) for party in _parties(lumps)]
+    best = _best_complex(m)
+    return blocks + [([int(k)], float(best[k])) for k in np.flatnonzero(~lumps.block)]
 
 
 def _parties(lumps: Lumps) -> list[list[int]]:
@@ -63,7 +69,7 @@ def _best_party(lumps: Lumps, alone: np.ndarray, party: list[int]) -> float:
     return choose(groups, frozenset())
 
 
-def _best_complex(m: Market) -> float:
+def _best_complex(m: Market) -> np.ndarray:
     """Rows that earn, and of the others the least costly until the minimum is met; or nothing."""
     book, lumps = m.book, m.lumps
     least = dict(least_per_cell(m))
@@ -77,4 +83,4 @@ def _best_complex(m: Market) -> float:
             taken = float(book.quantity[i]) if m.margin[i] > 0 else min(float(book.quantity[i]), max(missing, 0.0))
             best[k] += int(m.margin[i]) * taken
             missing -= taken
-    return float(np.maximum(best, 0.0)[~lumps.block].sum())
+    return np.maximum(best, 0.0)

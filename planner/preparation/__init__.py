@@ -39,7 +39,7 @@ def prepare(case: Case, forecast: Forecast | None = None) -> City:
     members = read_members(desk, network, located_assets(desk))
     _refuse(desk)
     allotted = allot(desk, network, members)
-    steps, blocks = orders(desk)
+    steps, blocks, complexes = orders(desk)
     neighbours, wires = exchanges(desk, network.limits), lines(desk)
     _refuse(desk)
     houses = buildings(desk, network, members, allotted)
@@ -53,6 +53,7 @@ def prepare(case: Case, forecast: Forecast | None = None) -> City:
         remainders=_remainders(allotted),
         steps=steps,
         blocks=blocks,
+        complexes=complexes,
         lines=wires,
         fees=Fees(fees.market_buy_per_mwh, fees.market_sell_per_mwh),
         price_floor=market.price_floor,

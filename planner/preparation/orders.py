@@ -8,23 +8,36 @@ from typing import Any
 import pandas as pd
 
 from planner.preparation.desk import Desk, number, records, text
-from planner_models.words import BlockOrder, Side, StepOrder
+from planner_models.words import BlockOrder, ComplexOrder, Side, StepOrder
 
 Row = dict[str, Any]
 
 
-def orders(desk: Desk) -> tuple[tuple[StepOrder, ...], tuple[BlockOrder, ...]]:
-    """Step and block orders, sorted by what they say and never by their place in the file."""
+def orders(desk: Desk) -> tuple[tuple[StepOrder, ...], tuple[BlockOrder, ...], tuple[ComplexOrder, ...]]:
+    """Step, block and complex orders, sorted by what they say and never by their place in the file."""
     rows = [row for row in _placed(desk) if _known(desk, row)]
     steps = [_step(row) for row in rows if row["kind"] == "step"]
-    blocks: dict[str, list[Row]] = {}
+    lumps: dict[str, dict[str, list[Row]]] = {"block": {}, "complex": {}}
     for row in rows:
-        if row["kind"] == "block":
-            blocks.setdefault(row["order_id"], []).append(row)
+        if row["kind"] in lumps:
+            lumps[row["kind"]].setdefault(row["order_id"], []).append(row)
+    blocks, complexes = lumps["block"], lumps["complex"]
+    _parents_are_here(desk, blocks)
     return (
         tuple(sorted(steps, key=_step_key)),
         tuple(_block(desk, blocks[name]) for name in sorted(blocks)),
+        tuple(_complex(complexes[name]) for name in sorted(complexes)),
     )
+
+
+def _parents_are_here(desk: Desk, blocks: dict[str, list[Row]]) -> None:
+    """A child whose parent trades on another day could never be accepted: that is said, not assumed."""
+    for name in sorted(blocks):
+        parent = text(blocks[name][0]["parent_order_id"])
+        if parent and parent not in blocks:
+            desk.problem(
+                "orders", f"the parent of {name} has no row on the delivery day", parent, "add it or unlink it"
+            )
 
 
 def _placed(desk: Desk) -> list[Row]:
@@ -47,12 +60,7 @@ def _placed(desk: Desk) -> list[Row]:
 
 
 def _known(desk: Desk, row: Row) -> bool:
-    """Whether the model has this kind of order; a link it cannot keep is refused, not dropped."""
-    linked = text(row["exclusive_group"]) or text(row["parent_order_id"])
-    if row["kind"] not in ("step", "block") or linked:
-        what = "linked and exclusive blocks" if linked else f"orders of kind {row['kind']}"
-        desk.problem("orders", f"{what} cannot be cleared with a city", row["order_id"], "use steps and plain blocks")
-        return False
+    """Whether the order is about electricity; listings are about the rest."""
     if (text(row["resource"]) or "electricity") != "electricity":
         desk.problem("orders", "an order for another resource", row["order_id"], "list it in listings.csv")
         return False
@@ -92,4 +100,29 @@ def _block(desk: Desk, rows: Sequence[Row]) -> BlockOrder:
         price_per_mwh=float(first["price_per_mwh"]),
         min_acceptance_ratio=number(first["min_acceptance_ratio"], 1.0),
         participant=text(first["participant"]),
+        exclusive_group=text(first["exclusive_group"]),
+        parent=text(first["parent_order_id"]),
+        submitted_at=text(first["submitted_at"]),
+    )
+
+
+def _complex(rows: Sequence[Row]) -> ComplexOrder:
+    rows = sorted(rows, key=lambda row: (row["at"], float(row["price_per_mwh"]), row["kwh"], row["row"]))
+    first = rows[0]
+    least: dict[int, float] = {}
+    for row in rows:
+        least[row["at"]] = max(least.get(row["at"], 0.0), round(number(row["min_quantity_kwh"], 0.0) * 1000) / 1000)
+    stated = {at: energy for at, energy in sorted(least.items()) if energy > 0}
+    return ComplexOrder(
+        id=first["order_id"],
+        rows=tuple(int(row["row"]) for row in rows),
+        zone=first["zone"],
+        intervals=tuple(row["at"] for row in rows),
+        prices_per_mwh=tuple(float(row["price_per_mwh"]) for row in rows),
+        quantities_kwh=tuple(row["kwh"] for row in rows),
+        minimum_intervals=tuple(stated),
+        minimum_kwh=tuple(stated.values()),
+        fixed_cost=max(number(row["fixed_cost"], 0.0) for row in rows),
+        participant=text(first["participant"]),
+        submitted_at=text(first["submitted_at"]),
     )

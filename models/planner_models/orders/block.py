@@ -17,6 +17,16 @@ from planner_models.template import Family, Floats, Ints
 WHOLE, PART, FREE = "whole", "part", "free"
 
 
+def if_taken(ratio: Any, taken: Any) -> Any:
+    """C18: ratio <= taken."""
+    return ratio - taken <= 0
+
+
+def at_least(ratio: Any, minimum: Any, taken: Any) -> Any:
+    """C18: ratio >= minimum * taken."""
+    return ratio - minimum * taken >= 0
+
+
 def write_block(b: Any, n: int, shape: Any) -> None:
     """C18: minimum * taken <= ratio <= taken, taken binary."""
     if shape == WHOLE:
@@ -27,8 +37,8 @@ def write_block(b: Any, n: int, shape: Any) -> None:
         ratio = b.ratio
     if shape == PART:
         b.taken = pyo.Var(b.T, within=pyo.Binary)
-        b.C18_at_most = pyo.Constraint(b.T, rule=lambda b, t: ratio[t] - b.taken[t] <= 0)
-        b.C18_at_least = pyo.Constraint(b.T, rule=lambda b, t: ratio[t] - b.minimum * b.taken[t] >= 0)
+        b.C18_at_most = pyo.Constraint(b.T, rule=lambda b, t: if_taken(ratio[t], b.taken[t]))
+        b.C18_at_least = pyo.Constraint(b.T, rule=lambda b, t: at_least(ratio[t], b.minimum, b.taken[t]))
     b.cost = pyo.Expression(expr=b.value * ratio[0])
     b.shared = pyo.Expression(b.T, rule=lambda b, t: ratio[t])
 

@@ -12,6 +12,16 @@ import pyomo.environ as pyo
 from planner_models.template import Family
 
 
+def while_running(supplied: Any, quantity: Any, on: Any) -> Any:
+    """C27: supplied <= quantity * active."""
+    return supplied - quantity * on <= 0
+
+
+def its_minimum(together: Any, minimum: Any, on: Any) -> Any:
+    """C27: what an interval delivers >= minimum * active."""
+    return together - minimum * on >= 0
+
+
 def write_active(b: Any, n: int, shape: Any) -> None:
     """C27: running is binary and costs the fixed cost."""
     b.running = pyo.Var(b.T, within=pyo.Binary)
@@ -22,14 +32,14 @@ def write_active(b: Any, n: int, shape: Any) -> None:
 def write_complex_step(b: Any, n: int, shape: Any) -> None:
     """C27: 0 <= supplied <= quantity * active."""
     b.supplied = pyo.Var(b.T, within=pyo.NonNegativeReals)
-    b.C27_at_most = pyo.Constraint(b.T, rule=lambda b, t: b.supplied[t] - b.quantity * b.on[t] <= 0)
+    b.C27_at_most = pyo.Constraint(b.T, rule=lambda b, t: while_running(b.supplied[t], b.quantity, b.on[t]))
     b.cost = pyo.Expression(expr=b.price * b.supplied[0])
     b.delivered = pyo.Expression(b.T, rule=lambda b, t: 1 * b.supplied[t])
 
 
 def write_minimum(b: Any, n: int, shape: Any) -> None:
     """C27: what an interval delivers >= minimum * active."""
-    b.C27_at_least = pyo.Constraint(b.T, rule=lambda b, t: b.together[t] - b.minimum * b.on[t] >= 0)
+    b.C27_at_least = pyo.Constraint(b.T, rule=lambda b, t: its_minimum(b.together[t], b.minimum, b.on[t]))
     b.cost = pyo.Expression(expr=0)
 
 

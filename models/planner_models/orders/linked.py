@@ -9,9 +9,14 @@ import pyomo.environ as pyo
 from planner_models.template import Family
 
 
+def within_parent(child: Any, parent: Any) -> Any:
+    """C25: ratio of the child <= ratio of the parent."""
+    return child - parent <= 0
+
+
 def write_link(b: Any, n: int, shape: Any) -> None:
     """C25: ratio of the child <= ratio of the parent."""
-    b.C25_link = pyo.Constraint(b.T, rule=lambda b, t: b.child[t] - b.parent[t] <= 0)
+    b.C25_link = pyo.Constraint(b.T, rule=lambda b, t: within_parent(b.child[t], b.parent[t]))
     b.cost = pyo.Expression(expr=0)
 
 
