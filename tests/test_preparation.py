@@ -388,9 +388,13 @@ class TestMarket:
         assert (block.rows, block.intervals, block.quantities_kwh) == ((4, 3), (0, 1), (2.0, 1.0))
         assert (block.price_per_mwh, block.min_acceptance_ratio) == (70.0, 0.5)
 
-    def test_a_complex_order_is_refused_not_simplified(self, tmp_path: Path) -> None:
-        with pytest.raises(InvalidInput, match=r"(?i)complex"):
-            prepare(case_of(tmp_path, orders=self.ORDERS.replace("sell,1,step", "sell,1,complex")))
+    def test_a_complex_order_stays_one(self, tmp_path: Path) -> None:
+        city = prepare(case_of(tmp_path, orders=self.ORDERS.replace("sell,1,step", "sell,1,complex")))
+        assert city.steps == ()
+        assert [(c.id, c.rows, c.intervals, c.quantities_kwh) for c in city.complexes] == [
+            ("s1", (2,), (0,), (10.0,)),
+            ("s2", (1,), (0,), (5.0,)),
+        ]
 
     def test_exchange_prices_limits_and_look_ahead(self, tmp_path: Path) -> None:
         grid = dense("zone,interval,import_price_per_mwh,export_price_per_mwh,import_limit_kw", "city|50,-5,80")
