@@ -122,3 +122,14 @@ def test_command_writes_what_it_says(tmp_path: Path) -> None:
     for rule in ("no_pab", "convex_hull"):
         files = {path.name for path in (tmp_path / "run" / "market" / rule).iterdir()}
         assert {"prices.csv", "acceptances.csv", "flows.csv", "settlement.csv", "certificate.json"} <= files
+
+
+def test_curves_and_the_traders_table(tmp_path: Path) -> None:
+    run = planner.market(book(K09), "no_pab", tmp_path / "run")
+    (row,) = run.table().to_dict("records")
+    assert (row["zone"], row["mean price"], row["bought kWh"], row["orders left out in the money"]) == ("Z", 50, 10, 1)
+    words = [text.get_text() for text in run.plot("Z", 1).axes[0].get_legend().get_texts()]
+    assert "d: paradoxically rejected" in words
+    folder = Path(__file__).parents[1] / "data" / "cases" / "k18"
+    assert command(["market", str(folder), "-o", str(tmp_path / "k18"), "--pricing", "no_pab", "--plot"]) == 0
+    assert (tmp_path / "k18" / "market" / "curves.pdf").read_bytes().startswith(b"%PDF")

@@ -38,6 +38,7 @@ def market(
     gap: Annotated[
         float | None, typer.Option(metavar="G", help="Relative gap to stop at  [0: proven]", show_default=False)
     ] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Also draw every curve into curves.pdf.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace RUN if it is a run.")] = False,
 ) -> int:
     """Clear an order book: orders, lines and neighbours, no buildings.
@@ -63,8 +64,32 @@ def market(
         console.error(str(late))
         return Exit.NO_ANSWER
     runs = [found] if isinstance(found, MarketRun) else list(found.values())
+    if plot:
+        console.progress("drawing")
+        _draw(runs)
     console.result(_told(runs), {"run": str(folder), "rules": {run.rule: run.certificate for run in runs}})
     return _verdict(console, runs, gap or 0.0)
+
+
+def _draw(runs: list[MarketRun]) -> None:
+    from planner.report.orderbook import write_curves
+
+    for run in runs:
+        write_curves(run)
+
+
+def _zones(run: MarketRun) -> str:
+    """The trader's table."""
+    table = run.table()
+    cells = [
+        list(map(str, table.columns)),
+        *([_cell(value) for value in row] for row in table.itertuples(index=False)),
+    ]
+    return table_in_words(cells)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)
 
 
 def _told(runs: list[MarketRun]) -> str:
@@ -84,7 +109,8 @@ def _told(runs: list[MarketRun]) -> str:
                 "clean" if not run.audit["violations"] else counted(len(run.audit["violations"]), "violation"),
             )
         )
-    return f"{table_in_words(rows)}\n\nrun  {runs[0].run}"
+    parts = [table_in_words(rows), *(f"{run.rule}\n{_zones(run)}" for run in runs), f"run  {runs[0].run}"]
+    return "\n\n".join(parts)
 
 
 def _verdict(console: Console, runs: list[MarketRun], asked: float) -> int:

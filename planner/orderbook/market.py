@@ -83,6 +83,18 @@ class MarketRun:
         path = self.run / "audit.json"
         return dict(json.loads(path.read_text("utf-8"))) if path.exists() else {}
 
+    def table(self) -> pd.DataFrame:
+        """A line per zone that a trader reads in a minute."""
+        from planner.report.orderbook import table_of
+
+        return table_of(self)
+
+    def plot(self, zone: str, interval: int) -> Any:
+        """Supply, demand and price of one zone and interval, and why orders in the money were left out."""
+        from planner.report.orderbook import curve
+
+        return curve(self, zone, interval)
+
     def __repr__(self) -> str:
         told = self.certificate
         return f"<MarketRun {told['delivery_date']}: {self.rule}, {told['status']}, welfare {told['welfare']:,.2f}>"

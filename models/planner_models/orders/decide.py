@@ -48,6 +48,7 @@ def decide(market: BookModel, rule: Rule, gap: float, options: Options, chooser:
     """The best answers under ``rule``."""
     began = time.perf_counter()
     chooser = chooser or Chooser(market, options)
+    chooser.began = began
     relaxed = chooser.relaxed()
     first = start(chooser, relaxed, rule)
     found = _Search(chooser, rule, gap, first, relaxed).run()
@@ -84,7 +85,7 @@ class _Search:
             if self.c.left_s <= 0:
                 status = Status.INCUMBENT
                 break
-            found = self.master.mip(self.gap / 4, self.c.left_s, tolerance=1e-7)
+            found = self.master.mip(self.gap / 4, self.c.left_s, start=self.first.x, tolerance=1e-7)
             if found.status is Status.INFEASIBLE:
                 break
             self.bound = max(self.bound, min(found.bound, self.limit))
@@ -134,8 +135,11 @@ class _Search:
 
     def _short_cuts(self, answer: Answer, losers: Ints) -> int:
         """Cut off each loser's own reason; how many there were."""
-        found = [conflict(self.c.market, answer, int(k), self.c.options) for k in losers]
-        reasons = [reason for reason in found if reason is not None]
+        reasons = []
+        for k in losers:
+            reason = conflict(self.c.market, answer, int(k), self.c.options) if self.c.left_s > 0 else None
+            if reason is not None:
+                reasons.append(reason)
         for reason in reasons:
             self.cuts += 1
             columns = np.concatenate([reason.taken, reason.left])
@@ -145,7 +149,7 @@ class _Search:
 
     def _improve(self, integers: Floats) -> bool:
         """Whether there is a better allowed answer near these integers; the master then needs less."""
-        found = repaired(self.c, integers, self.rule)
+        found = repaired(self.c, integers, self.rule) if self.c.left_s > 0 else None
         if found is None or found.cost >= self.first.cost or self.c.close(found.cost, self.first.cost):
             return False
         self.first = found
