@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
-from services_world import World, world_of
+from services_world import Reference, world_of
 
 from planner.clearing import clear
-
-
-@dataclass
-class Reference:
-    """A parted city and its run in one process."""
-
-    world: World
-    run: Path
 
 
 @pytest.fixture(scope="session")

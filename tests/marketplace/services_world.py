@@ -87,6 +87,14 @@ class World:
         assert not any(thread.is_alive() for thread in threads)
 
 
+@dataclass
+class Reference:
+    """A parted city and its run in one process."""
+
+    world: World
+    run: Path
+
+
 def _run(loop: GatewayLoop, failures: list[BaseException]) -> None:
     try:
         loop.run()

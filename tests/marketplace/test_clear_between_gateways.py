@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from conftest import Reference
 from same_day import differing
-from services_world import Direct, Hall, Running, World
+from services_world import Direct, Hall, Reference, Running, World
 
 from planner import cli
 from planner.audit import audit
