@@ -11,6 +11,7 @@ import pandas as pd
 from planner.cleared import Cleared
 from planner.ledger.building_case import write_building_case
 from planner.ledger.building_tables import PRIVATE, write_building
+from planner.ledger.by_building import CaseByBuilding
 from planner.ledger.case_rows import allocated_wh
 from planner.ledger.certificate import certificate, output_sha256
 from planner.ledger.documents import write_json
@@ -76,10 +77,12 @@ def write_run(
     allocated = {building.building: allocated_wh(building) for building in cleared.buildings}
     write_market_case(partial / "market" / "case", case, city, cleared, allocated)
     (partial / "buildings").mkdir(mode=PRIVATE)
+    parted = CaseByBuilding(case, city)
     for building in sorted(cleared.buildings, key=lambda b: b.building):
-        root = partial / "buildings" / building.building
-        write_building(root, building, cleared, settled.buildings[building.building], clock)
-        write_building_case(root / "case", case, city, cleared, building)
+        name = building.building
+        root = partial / "buildings" / name
+        write_building(root, building, cleared, settled.buildings[name], clock)
+        write_building_case(root / "case", parted.of(name), parted.city_of(name), cleared, building)
     write_outbox(partial / "outbox", envelopes or {})
     write_json(partial / "privacy.json", privacy or {})
     write_json(partial / "certificate.json", certificate(partial, cleared, case, settled.totals))

@@ -21,7 +21,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from planner.cleared import Wh
 from planner.money import nano, price_nano
@@ -61,9 +60,10 @@ def charge(journal: Journal, use: Use, terms: Terms) -> None:
     """Book every component that holds for a unit of the building, and the same sum for the network operator."""
     if terms.tariffs.empty:
         return
-    nodes = {str(row["node"]): row for row in _rows(terms.nodes)}
-    for component in _rows(terms.tariffs):
-        holds = [_tariff(nodes, unit, use.building, component["level"]) == component["tariff"] for unit in use.units]
+    paths = [_path(terms, unit, use.building) for unit in use.units]
+    named = [[terms.tariff.get(node, "") for node in path] for path in paths]
+    for component in terms.components:
+        holds = [_tariff(names, component["level"]) == component["tariff"] for names in named]
         if any(holds):
             _charge(journal, use, component, np.array(holds), terms.timezone)
 
@@ -118,18 +118,18 @@ def _above_step(energy_wh: Wh, step_from_kwh: float) -> Wh:
     return np.diff(reached, axis=1, prepend=0)
 
 
-def _tariff(nodes: Mapping[str, Mapping[str, Any]], unit: str, building: str, level: str) -> str:
-    """The tariff that holds at a level for a unit (see above); empty if none does."""
+def _path(terms: Terms, unit: str, building: str) -> list[str]:
+    """From a unit up to the city."""
     path = [unit, building]
-    while (parent := _text(nodes.get(path[-1], {}).get("parent"))) and parent not in path:
+    while (parent := terms.parent.get(path[-1], "")) and parent not in path:
         path.append(parent)
-    named = [_text(nodes.get(node, {}).get("tariff")) for node in path]
-    from_level = {"unit": 0, "building": 1, "district": 2, "city": len(path) - 1}[level]
+    return path
+
+
+def _tariff(named: Sequence[str], level: str) -> str:
+    """The tariff that holds at a level where nodes from the unit up name these (see above); empty if none does."""
+    from_level = {"unit": 0, "building": 1, "district": 2, "city": len(named) - 1}[level]
     return next((name for name in [*named[from_level:], *named] if name), "")
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _text(value: object) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +27,31 @@ class Terms:
     nodes: pd.DataFrame = field(default_factory=pd.DataFrame)
     tariffs: pd.DataFrame = field(default_factory=pd.DataFrame)
     orders: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @cached_property
+    def components(self) -> list[dict[str, Any]]:
+        """Rows of the tariffs, by column."""
+        return _rows(self.tariffs)
+
+    @cached_property
+    def parent(self) -> Mapping[str, str]:
+        """What each node stands in; empty where nothing does."""
+        return self._texts("parent")
+
+    @cached_property
+    def tariff(self) -> Mapping[str, str]:
+        """The tariff that each node names; empty where it names none."""
+        return self._texts("tariff")
+
+    def _texts(self, column: str) -> Mapping[str, str]:
+        if self.nodes.empty or column not in self.nodes:
+            return {}
+        pairs = zip(self.nodes["node"], self.nodes[column], strict=True)
+        return {str(node): text if isinstance(text, str) else "" for node, text in pairs}
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def terms_of(case: Any) -> Terms:
