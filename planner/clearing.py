@@ -176,9 +176,6 @@ def _asked(
 def _rule_is_there(case: Case) -> list[Problem]:
     """A rule that cannot be kept is refused, not quietly replaced by another."""
     pricing = case.settings.market.pricing
-    if pricing == "fixed_integers" and len(case.nodes) and case.settings.solver.mode == "decentralised":
-        hint = "the rounds find convex_hull prices; fixed_integers needs mode monolith (preset internal or lab)"
-        return [Problem("case.toml", 0, "this pricing rule needs the whole city in one model", pricing, hint)]
     if pricing in ("convex_hull", "fixed_integers") or len(case.nodes):
         return []
     hint = "a clear prices by convex_hull or fixed_integers"

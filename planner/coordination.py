@@ -31,6 +31,8 @@ from planner.questions import (
     Word,
 )
 from planner.rooms import Rooms
+from planner.supporting import ROUNDS as SUPPORT_ROUNDS
+from planner.supporting import Support, support
 from planner_models.answer import Ladder
 from planner_models.master import Blend, Column, Master, market_positions
 from planner_models.solve import Solution, SolveError
@@ -65,6 +67,7 @@ class Rules:
     seconds_left: Callable[[], float]
     strict: bool = False
     start: Floats | None = None
+    fixed_integers: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class Agreement:
     refrained: list[str]
     mute: dict[str, Silence]
     talk: _Talk
+    supported: Support | None = None
 
     @property
     def cost(self) -> float:
@@ -118,13 +122,15 @@ def coordinate(master: Master, fleet: Fleet, rules: Rules) -> Agreement:
             talk.ask_slice()
     if talk.may_go_on():
         talk.ask_price(master.clip(master.blend().multipliers))
-    while talk.may_go_on() and talk.lags((blend := master.blend()).value, rules.gap / 2):
+    while talk.may_price() and talk.lags((blend := master.blend()).value, rules.gap / 2):
         talk.ask_price(talk.next_multipliers(blend))
     talk.commit(master.blend())
-    while talk.may_go_on() and talk.lags(talk.cost(), rules.gap) and talk.lags((blend := master.blend()).value, 1e-5):
+    while talk.may_price() and talk.lags(talk.cost(), rules.gap) and talk.lags((blend := master.blend()).value, 1e-5):
         talk.ask_price(talk.next_multipliers(blend))
     if talk.lags(talk.cost(), rules.gap):
         talk.branch()
+    if rules.fixed_integers:
+        talk.support()
     return talk.agreement()
 
 
@@ -141,6 +147,7 @@ class _Talk:
         self.made: dict[int, Commitment] = {}
         self.refrained: list[str] = []
         self.reserve_s = 0.0
+        self.supported: Support | None = None
 
     @property
     def speaking(self) -> list[int]:
@@ -154,7 +161,9 @@ class _Talk:
         bound, no_trade = self.best_bound, self.no_trade()
         mute, refrained = dict(self.mute), [name for name in self.refrained if name not in self.mute]
         made = {g: self.made[g] for g in self.speaking}
-        return Agreement(self.best, bound, value, no_trade, made, found, self.rounds, refrained, mute, self)
+        return Agreement(
+            self.best, bound, value, no_trade, made, found, self.rounds, refrained, mute, self, self.supported
+        )
 
     def lose(self, g: int, last: Silence) -> None:
         """The group takes no further part: nothing requested, nothing offered, at nobody's cost."""
@@ -197,6 +206,12 @@ class _Talk:
     def may_go_on(self) -> bool:
         """Whether there is a round left, and time to commit after it."""
         return self.number < self.rules.max_rounds and self.rules.seconds_left() > self.reserve_s
+
+    def may_price(self) -> bool:
+        """The same, rounds left that prices with integers fixed will need."""
+        left = self.rules.max_rounds - self.number
+        kept = min(SUPPORT_ROUNDS, self.rules.max_rounds // 3) if self.rules.fixed_integers else 0
+        return left > kept and self.may_go_on()
 
     def ask_alone(self) -> None:
         """No trade, everybody's first word; under strict locality what every building does alone stands."""
@@ -316,6 +331,27 @@ class _Talk:
         """The last polish: everybody may branch, to its share of a quarter of the gap."""
         if self.rules.seconds_left() > 0:
             self._polish(self.rules.gap / 4 * abs(self.cost()) / max(1, len(self.speaking)))
+
+    def support(self) -> None:
+        """Prices for the commitments as they stand, on and off fixed (``fixed_integers``)."""
+        alone = {g: self.rounds[0].replies[g].cost_micro / MICRO for g in self.speaking}
+        made = {g: self.made[g] for g in self.speaking}
+        may_go_on = self.may_go_on
+        self.supported = support(
+            self.master, made, alone, self._dispatched(), self.best, self.rules.gap, self._ask_committed, may_go_on
+        )
+
+    def _ask_committed(self, multipliers: Floats) -> tuple[float, list[Column]]:
+        """Every group's answer to its node price with on and off as committed, and what they prove together."""
+        number = self.number
+        prices = {g: self.master.node_price(multipliers, g) for g in self.speaking}
+        replies = self._hear({g: Price(number, price, committed=True) for g, price in prices.items()})
+        bound = self._proven(multipliers, prices, replies)
+        lot = self.rules.lot_wh / 1000
+        self.rounds.append(Round(number, "support", prices, replies, -np.inf))
+        return bound, [
+            Column(g, np.asarray(r.lots * lot, dtype=float), r.cost_micro / MICRO, number) for g, r in replies.items()
+        ]
 
     def _polish(self, tolerance: float) -> None:
         """Everybody commits anew from where it stands; where a feeder is overstepped, all below it take it back."""

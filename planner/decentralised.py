@@ -29,6 +29,7 @@ def clear_in_rounds(
     tick: float,
     seconds_left: Callable[[], float],
     start: Floats | None = None,
+    pricing: str = "convex_hull",
 ) -> Answered:
     """Rounds, commitments, dispatch; then one more question, at the published prices, for the identity.
 
@@ -42,12 +43,15 @@ def clear_in_rounds(
         seconds_left=seconds_left,
         strict=locality is Locality.STRICT,
         start=None if start is None else multipliers_of(master.market, _guessed(master, start)),
+        fixed_integers=pricing == "fixed_integers",
     )
     agreed = coordinate(master, fleet, rules)
     agreed, prices, proven, bound = _certified(master, fleet, agreed, gap, tick, seconds_left)
     kept = _kept(fleet, agreed)
     names = {g: fleet.groups[g].id for g in agreed.commitments}
-    closeness = (agreed.value - bound) / max(1.0, abs(agreed.value))
+    held = agreed.supported
+    value, proof = (agreed.value, bound) if held is None else (held.cost, held.bound)
+    closeness = (value - proof) / max(1.0, abs(value))
     return Answered(
         schedules={name: own.schedule for name, own in kept.items()},
         without_trade={name: own.without_trade for name, own in kept.items()},
@@ -95,10 +99,7 @@ def _certified(
     words of a group that does not trade.
     """
     while True:
-        low = high = agreed.multipliers
-        if np.isfinite(agreed.bound):
-            low, high = master.multiplier_range(agreed.bound)
-        prices = from_multipliers(master.market, agreed.multipliers, low, high, tick)
+        prices = _published(master, agreed, tick)
         y = multipliers_of(master.market, prices)
         nodes = {g: master.node_price(y, g) for g in agreed.commitments}
         number = len(agreed.rounds)
@@ -114,6 +115,18 @@ def _certified(
         if not lost:
             return agreed, prices, proven, bound
         agreed = agreed.without(lost)
+
+
+def _published(master: Master, agreed: Agreement, tick: float) -> Prices:
+    """The best multipliers as prices, with the range in which the answers promise as much."""
+    held = agreed.supported
+    at, of, bound = (
+        (agreed.multipliers, master, agreed.bound) if held is None else (held.multipliers, held.master, held.bound)
+    )
+    low = high = at
+    if np.isfinite(bound):
+        low, high = of.multiplier_range(bound)
+    return from_multipliers(master.market, at, low, high, tick)
 
 
 def _lost(words: Mapping[int, Word]) -> dict[int, Silence]:

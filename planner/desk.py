@@ -198,6 +198,7 @@ class Desk:
             tick,
             self.seconds_left,
             self.start,
+            settings.market.pricing,
         )
 
     def dark_schedules(self, mute: Mapping[str, str]) -> dict[str, Schedule]:

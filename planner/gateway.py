@@ -68,8 +68,8 @@ class LocalGateway:
                 return self.alone(round, binds)
             case Slice(round, ladder):
                 return self.slice(round, ladder)
-            case Price(round, price):
-                return self.price(round, price)
+            case Price(round, price, committed):
+                return self.price_as_committed(round, price) if committed else self.price(round, price)
             case Commit(ladder, tolerance, weights):
                 return self.commit(weights, ladder, tolerance)
             case Revert():
@@ -105,8 +105,17 @@ class LocalGateway:
         return self._reply(round, answers, None)
 
     def price(self, round: int, price: Floats) -> Reply:
-        """Answer a flat price per interval; the bound is proven for whole runs."""
-        answers = [m.at_price(price) for m in self.models]
+        """Answer a flat price per interval; the bound is proven for whole runs.
+
+        Where answers leave in lots, a bound may have to be read off them: then they are the relaxation's own.
+        """
+        answers = [m.at_price(price, rounding=self.lot_wh == 1) for m in self.models]
+        return self._reply(round, answers, sum(a.bound for a in answers))
+
+    def price_as_committed(self, round: int, price: Floats) -> Reply:
+        """The same with every on and off as it stands: then the relaxation is exact."""
+        pairs = zip(self.models, self.schedules, strict=True)
+        answers = [m.at_price_as(price, dict(s.rows)) for m, s in pairs]
         return self._reply(round, answers, sum(a.bound for a in answers))
 
     def commit(self, weights: Mapping[int, float], ladder: Ladder, tolerance: float) -> Commitment:

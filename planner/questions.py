@@ -45,10 +45,14 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class Price:
-    """What do you do at this price, whatever the quantity?  ``price`` is that of the group's node."""
+    """What do you do at this price, whatever the quantity?  ``price`` is that of the group's node.
+
+    ``committed``: with every on and off as in the standing commitment.
+    """
 
     round: int
     price: Floats
+    committed: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,13 @@ class AssetRows:
     on: Floats
 
 
+class Row(NamedTuple):
+    """One asset's draw, Wh, and whether it is on (1, 0, NaN for what has no such state), per interval."""
+
+    draw_wh: Ints
+    on: Floats
+
+
 @dataclass(frozen=True)
 class Schedule:
     """A building's schedule over the horizon.  ``cost`` is c_b without the market: fees are in it, q is not."""
@@ -42,6 +49,11 @@ class Schedule:
     @property
     def position_wh(self) -> Wh:
         return self.loss_wh + np.sum([u.position_wh for u in self.units], axis=0)
+
+    @property
+    def rows(self) -> list[tuple[tuple[str, str], Row]]:
+        """Every asset's draw (Wh) and on or off per interval, by (unit, asset)."""
+        return [(key, Row(rows.draw_wh[i], rows.on[i])) for rows in self.assets for i, key in enumerate(rows.keys)]
 
     def dispatch(self, grid: IntervalGrid) -> pd.DataFrame:
         """The rows of dispatch.parquet for the whole horizon, in unit, asset, interval order."""

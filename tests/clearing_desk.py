@@ -94,6 +94,7 @@ def in_rounds(
     max_rounds: int = 15,
     lot_wh: int = 1,
     cohorts: bool = False,
+    pricing: str = "convex_hull",
 ) -> Outcome:
     """``lot_wh`` above 1 hides what is smaller, as on the wire; every gateway says its own bound."""
     desk = Desk(city, lot_wh, cohorts)
@@ -107,6 +108,7 @@ def in_rounds(
             locality=locality,
             tick=0.01,
             seconds_left=lambda: 60.0,
+            pricing=pricing,
         )
     )
 

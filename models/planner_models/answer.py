@@ -19,7 +19,7 @@ from planner_models.idle import idle_point
 from planner_models.lean import left_out, plugs
 from planner_models.linear import Assembler, LinearModel
 from planner_models.locality import freeze
-from planner_models.rounding import READINESS, Fixed, is_torn, mended, rounded
+from planner_models.rounding import READINESS, Fixed, Runs, as_run, is_torn, mended, rounded
 from planner_models.solve import Options, Solution, SolveError, Solver, Status
 from planner_models.template import Family, Floats
 from planner_models.words import Building, Fees, IntervalGrid
@@ -228,20 +228,27 @@ class AnsweringBuilding:
         relaxed.set_bounds(columns, self.model.lower[columns], self.model.upper[columns])
         return found
 
-    def at_price(self, price: Floats) -> Answer:
+    def at_price(self, price: Floats, rounding: bool = True) -> Answer:
         """Answer to a price; the bound counts what whole runs cost beyond their relaxation.
 
-        Where they cost anything, the answer is one in whole runs: the relaxation's would promise too much.
+        Where they cost anything, the answer is one in whole runs, unless ``rounding`` is off: the relaxation's would
+        promise too much.
         """
         flat = Ladder.flat(price)
         self._face(self.relaxed, flat)
         loose = self._must(self.relaxed.lp())
         surplus = whole_surplus(self.model, loose.row_dual)
-        if surplus > WORTH_ROUNDING * max(1.0, abs(loose.objective)):
+        if rounding and surplus > WORTH_ROUNDING * max(1.0, abs(loose.objective)):
             found = self._rounded(self.relaxed, loose)
             if found is not None:
                 return replace(found, bound=loose.bound + surplus)
         return replace(self._answer(loose), bound=loose.bound + surplus)
+
+    def at_price_as(self, price: Floats, runs: Runs) -> Answer:
+        """Answer to a price with every on and off as in ``runs``: an LP, and its value the best there is."""
+        self._face(self.relaxed, Ladder.flat(price))
+        found = self._must(self._fixed(self.relaxed, as_run(self.model, runs)))
+        return self._answer(found)
 
     def whole(self, ladder: Ladder, gap: float, time_limit_s: float, tolerance: float = 0.0) -> Answer:
         """Answer in whole runs: rounded, and branched where rounding is not provably within gap or tolerance."""

@@ -33,6 +33,15 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """What a group may lose: ``cost`` beyond its cost without trade (currency), and what it pays for its position."""
+
+    group: int
+    position_kwh: Floats
+    cost: float
+
+
+@dataclass(frozen=True)
 class Blend:
     """The restricted master's optimum: its value, multipliers of the market's rows, weight of every column."""
 
@@ -215,6 +224,10 @@ class Master:
         """
         return _LevelProblem(self).ends(self.market.balance_rows.ravel(), level)
 
+    def least_claims(self, claims: Sequence[Claimed], level: float) -> Floats | None:
+        """Multipliers of the level set at which groups lose least altogether; None on trouble."""
+        return _LevelProblem(self).least(claims, level)
+
     def dispatch(
         self, positions: Sequence[Floats] | Floats, time_limit_s: float, gap: float, feeder_slack_kwh: float = 0.0
     ) -> Solution:
@@ -294,6 +307,31 @@ class _LevelProblem:
                     out[row] = found.x[place[row]]
             solver.set_cost(place[[row]], np.array([0.0]))
         return low, high
+
+    def least(self, claims: Sequence[Claimed], level: float) -> Floats | None:
+        """min sum of losses over {y: model(y) >= level}, a loss w_g >= 0 being at least cost - y.(G q)."""
+        matrix = self._write(level)
+        k, (height, width) = len(claims), matrix.shape
+        gathers = self.master.gathers
+        slopes = np.stack([gathers[c.group] @ c.position_kwh for c in claims])[:, self.live]
+        losses = sparse.hstack([-sparse.csr_matrix(slopes), sparse.csr_matrix((k, width - self.m)), -sparse.eye(k)])
+        model = LinearModel(
+            matrix=sparse.vstack([sparse.hstack([matrix, sparse.csr_matrix((height, k))]), losses], format="csc"),
+            row_lower=np.full(height + k, -np.inf),
+            row_upper=np.concatenate([*self.right, [-c.cost for c in claims]]),
+            cost=np.concatenate([np.zeros(width), np.ones(k)]),
+            lower=np.concatenate([np.full(width, -np.inf), np.zeros(k)]),
+            upper=np.full(width + k, np.inf),
+            integer=np.zeros(width + k, dtype=bool),
+            groups=(),
+            column_interval=np.full(width + k, -1),
+        )
+        found = Solver(model, self.master.options).lp()
+        if not found.has_answer:
+            return None
+        multipliers = np.zeros(len(self.master.market.row_lower))
+        multipliers[self.live] = found.x[: self.m]
+        return self.master.clip(multipliers)
 
     def solve(self, centre: Floats, level: float) -> Floats | None:
         matrix = self._write(level)

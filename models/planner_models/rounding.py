@@ -5,7 +5,9 @@ Everything that couples assets stays free, so the same relaxation solved again w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -33,6 +35,7 @@ class Fixed:
         return Fixed(self.columns, low, high)
 
 
+Bounds = tuple[Ints, Floats, Floats]
 READINESS = (0.5, 0.25, 0.05)
 """How much of a generator the relaxation must run for it to run whole, in the order tried."""
 
@@ -67,6 +70,45 @@ def rounded(model: LinearModel, x: Floats, dual: Floats, readiness: float | None
     return Fixed(columns, lower, upper)
 
 
+Runs = Mapping[tuple[str, str], tuple[Ints, Floats]]
+"""By unit and asset: draw (Wh) and on or off, per interval."""
+
+
+def as_run(model: LinearModel, runs: Runs) -> Fixed:
+    """Bounds that hold every vehicle, appliance, generator and battery's direction to what a schedule ran."""
+    parts = []
+    for group in model.groups:
+        name, variables = group.template.family.name, group.template.variables
+        if name == "vehicle" and "plugged" in variables:
+            charge, least = group.columns("charge"), group.parameters("min_kwh")
+            on = (_of(group, runs, 0) > 0) & (model.upper[charge] > 0)
+            parts.append(_ranged(charge, np.where(on, least, 0.0), np.where(on, model.upper[charge], 0.0)))
+        elif name == "appliance":
+            ran = _of(group, runs, 1) > 0
+            first = np.zeros(ran.shape)
+            first[np.arange(len(ran)), ran.argmax(axis=1)] = ran.any(axis=1)
+            parts.append(_ranged(group.columns("start"), first, first))
+        elif name == "generator" and "on" in variables:
+            state = (_of(group, runs, 1) > 0).astype(float)
+            parts.append(_ranged(group.columns("on"), state, state))
+        elif name == "battery" and "charging" in variables:
+            charging = (_of(group, runs, 0) > 0).astype(float)
+            parts.append(_ranged(group.columns("charging"), charging, charging))
+    none = (np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
+    columns, lower, upper = (np.concatenate(arrays) for arrays in zip(none, *parts, strict=True))
+    return Fixed(columns, lower, upper)
+
+
+def _of(group: Group, runs: Runs, which: int) -> Floats:
+    """Draw (0) or state (1) of every member, (members, n)."""
+    keys = cast("list[tuple[str, str, str, int]]", group.keys)
+    return np.array([runs[unit, asset][which] for _, unit, asset, _ in keys], dtype=np.float64)
+
+
+def _ranged(columns: Ints, lower: Floats, upper: Floats) -> Bounds:
+    return columns.ravel(), lower.ravel(), upper.ravel()
+
+
 def mended(model: LinearModel, fixed: Fixed, x: Floats, dual: Floats) -> tuple[Fixed, float]:
     """The same bounds with the one vehicle or appliance moved that would gain most at the fixed answer's own prices.
 
@@ -98,9 +140,6 @@ def mended(model: LinearModel, fixed: Fixed, x: Floats, dual: Floats) -> tuple[F
         if gains[i] > gain and not held:
             best, gain = fixed.moved(columns[i], lower[i], upper[i]), float(gains[i])
     return best, gain
-
-
-Bounds = tuple[Ints, Floats, Floats]
 
 
 def _vehicles(group: Group, model: LinearModel, x: Floats, cost: Floats) -> Bounds:

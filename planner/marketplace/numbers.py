@@ -52,8 +52,8 @@ def question_body(question: Question) -> dict[str, Any]:
             return _body("alone", [round, int(binds)])
         case Slice(round, ladder):
             return _body("slice", [round], _ladder(ladder))
-        case Price(round, price):
-            return _body("price", [round], [price])
+        case Price(round, price, committed):
+            return _body("price", [round, int(committed)], [price])
         case Commit(ladder, tolerance, weights):
             return _body("commit", list(weights), [[tolerance], list(weights.values()), *_ladder(ladder)])
         case Revert():
@@ -121,8 +121,9 @@ def _read_slice(whole: list[int], exact: Floats, n: int) -> Slice:
 
 
 def _read_price(whole: list[int], exact: Floats, n: int) -> Price:
-    (round,) = whole
-    return Price(round, _price(exact, n))
+    round, committed = whole
+    require(committed <= 1, Reason.SCHEMA)
+    return Price(round, _price(exact, n), bool(committed))
 
 
 def _nothing(question: Question) -> Any:
