@@ -190,17 +190,16 @@ def projection(face: Program, columns: npt.NDArray[np.int64], point: Floats) -> 
     unequal = np.vstack([face.matrix[up], -face.matrix[down], eye[high], -eye[low]])
     limits = np.concatenate([face.row_high[up], -face.row_low[down], face.high[high], -face.low[low]])
     limits += HAIR * (1 + np.abs(limits))  # a face without an interior is none for an interior-point method
+    rows = sparse.csc_matrix(np.vstack([face.matrix[equal], unequal]))
+    right = np.concatenate([face.row_low[equal], limits])
+    cones = [clarabel.ZeroConeT(int(equal.sum())), clarabel.NonnegativeConeT(len(limits))]
     settings = clarabel.DefaultSettings()
     settings.verbose = False
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-10
-    solver = clarabel.DefaultSolver(
-        sparse.diags(quadratic, format="csc"),
-        linear,
-        sparse.csc_matrix(np.vstack([face.matrix[equal], unequal])),
-        np.concatenate([face.row_low[equal], limits]),
-        [clarabel.ZeroConeT(int(equal.sum())), clarabel.NonnegativeConeT(len(limits))],
-        settings,
-    )
-    solution = solver.solve()
+    for tolerance in (1e-10, 1e-8, 1e-7):  # as fine as a face without an interior allows
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
+        weights = sparse.diags(quadratic, format="csc")
+        solution = clarabel.DefaultSolver(weights, linear, rows, right, cones, settings).solve()
+        if str(solution.status) == "Solved":
+            break
     assert "Solved" in str(solution.status), solution.status
     return np.array(solution.x)[columns]
