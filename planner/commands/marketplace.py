@@ -104,7 +104,7 @@ def demo(
     console: Console,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="A new folder.", show_default=False)],
     gateways: Annotated[int, typer.Option(metavar="N", help="Buildings, a gateway process each.", min=5, max=50)] = 10,
-    units: Annotated[int, typer.Option(metavar="N", help="Units of each building.", min=1, max=50)] = 20,
+    units: Annotated[int, typer.Option(metavar="N", help="Units of each building.", min=1, max=50)] = 30,
     slot: Annotated[float, typer.Option(metavar="S", help="Seconds between two messages of a gateway.")] = 0.25,
 ) -> int:
     """Try it on one machine: a city, keys, a marketplace and ten gateways as processes, one day, and an end.
