@@ -66,9 +66,11 @@ def test_every_kind_of_asset_is_there(tmp_path: Path, units: int) -> None:
     assert "synthetic = true" in (case / "case.toml").read_text(encoding="utf-8")
 
 
-def test_no_two_units_are_alike(city: Path) -> None:
-    own = [column for column in read(city, "loads").columns if column not in ("load", "node")]
-    assert not read(city, "loads").duplicated(own).any()
+@pytest.mark.parametrize("seed", [1, 2, 3, 11])
+def test_no_two_units_are_alike(tmp_path: Path, seed: int) -> None:
+    loads = read(generate(tmp_path, 300, 50, 60, seed=seed), "loads")
+    own = [column for column in loads.columns if column not in ("load", "node")]
+    assert not loads.duplicated(own).any()
 
 
 def test_a_quarter_of_the_units_has_a_semi_continuous_vehicle(city: Path) -> None:

@@ -54,6 +54,7 @@ def _ratio(c: dict[str, Any], name: str, gap: float, of: float, found: Findings)
 
 def check_counts(run: Evidence, found: Findings) -> None:
     """Units, groups, the cost of dark buildings and the pieces of the clear are those of the files."""
+    _check_buildings(run, found)
     buildings = run.complete()
     groups = {b.group: b.dark for b in buildings}
     expected = {
@@ -70,6 +71,15 @@ def check_counts(run: Evidence, found: Findings) -> None:
     if (pricing := run.certificate.get("pricing")) != run.terms.pricing:
         found.add("C24", FILE, "not the pricing of the case", pricing, run.terms.pricing, name="pricing")
     _check_pieces(run, found)
+
+
+def _check_buildings(run: Evidence, found: Findings) -> None:
+    """A whole run holds every building it claims; a holder's part, without the others, says nothing of them."""
+    books = (run.root / "market" / "settlement.csv").is_file()  # no building is handed the market's ledger
+    whole = not run.part and books and (run.root / "buildings").is_dir()
+    stated = run.certificate.get("buildings")
+    if whole and stated != len(run.buildings):
+        found.add("C24", FILE, "not the number in the files", stated, len(run.buildings), name="buildings")
 
 
 def _check_pieces(run: Evidence, found: Findings) -> None:
