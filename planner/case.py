@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import networkx as nx
 
 Frame = pd.DataFrame
-MakesFrame = Callable[["Case"], Frame]
 
 
 @dataclass(frozen=True)

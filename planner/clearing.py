@@ -178,8 +178,8 @@ def _rule_is_there(case: Case) -> list[Problem]:
     pricing = case.settings.market.pricing
     if pricing in ("convex_hull", "fixed_integers") or len(case.nodes):
         return []
-    hint = "a clear prices by convex_hull or fixed_integers"
-    return [Problem("case.toml", 0, "this pricing rule is not there yet", pricing, hint)]
+    hint = "planner market clears an order book; planner clear prices by convex_hull or fixed_integers"
+    return [Problem("case.toml", 0, "this pricing rule is for order books alone", pricing, hint)]
 
 
 def _may_be_compared(case: Case) -> list[Problem]:

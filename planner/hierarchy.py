@@ -117,15 +117,6 @@ def feeders_of(graph: nx.DiGraph, building: str) -> tuple[str, ...]:
     return path_to_zone(graph, building)[1:]
 
 
-def path_loss_ratio(graph: nx.DiGraph, node: str) -> float:
-    """What is lost between a node's zone and the node, as a share: 1 - product of (1 - loss_ratio)."""
-    kept = 1.0
-    for name in path_to_zone(graph, node):
-        for above in graph.predecessors(name):
-            kept *= 1.0 - graph.edges[above, name]["loss_ratio"]
-    return 1.0 - kept
-
-
 def drawing(graph: nx.DiGraph, most: int = 60) -> str:
     """The tree as text, one node a line.
 

@@ -6,7 +6,6 @@ Typed frames follow one convention: a missing text is ``""``, a missing number N
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePath
@@ -504,7 +503,3 @@ def stem_and_ending(file_name: str) -> tuple[str, str]:
         if file_name.endswith(ending):
             return file_name.removesuffix(ending), ending
     return PurePath(file_name).name, ""
-
-
-def required_columns(table: Table) -> Iterator[str]:
-    yield from (column.name for column in table.columns if column.required)

@@ -43,12 +43,6 @@ def _from_starts(stamps: pd.Series, grid: IntervalGrid) -> Positions:
     return np.where(inside, np.where(rest == 0, index, CROOKED), OUTSIDE)
 
 
-def interval_numbers(frame: pd.DataFrame, grid: IntervalGrid) -> pd.Series:
-    """The interval number (from 1, look-ahead included) of every row; <NA> outside the grid."""
-    index = positions(frame, grid)
-    return pd.Series(index + 1, index=frame.index, dtype="Int64").mask(index < 0)
-
-
 def codes_of(frame: pd.DataFrame, key: str | None) -> tuple[npt.NDArray[np.intp], list[str]]:
     """(a number per row, the names those numbers stand for in sorted order); one unnamed series without a key."""
     if key is None:

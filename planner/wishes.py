@@ -21,7 +21,6 @@ STAYS_OUT = "it stays out of this clear, as asked"
 WRITING_S = 5.0
 WRITING_S_PER_UNIT = 0.05
 """What settling, writing and auditing may take of the time before a deadline."""
-HALF_A_DAY_S = 12 * 3600
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 
 from planner.problems import InvalidInput
 from planner.timegrid import day_grid
-from planner.timeseries import interval_numbers, missing_words, on_grid, positions, starts_of, summed_on_grid
+from planner.timeseries import missing_words, on_grid, positions, starts_of, summed_on_grid
 
 DAY = dt.date(2026, 6, 10)
 GRID = day_grid(DAY, "Europe/Stockholm", 60, 6)
@@ -83,7 +83,6 @@ def test_positions_tell_outside_from_crooked() -> None:
     frame = by_start("2026-06-09T21:00", 3)
     frame.loc[2, "start"] += pd.Timedelta(minutes=7)
     assert list(positions(frame, GRID)) == [-1, 0, -2]
-    assert list(interval_numbers(frame, GRID).fillna(0)) == [0, 1, 0]
     assert list(positions(by_interval({24: 1.0, 25: 1.0}), GRID)) == [23, -1]
 
 

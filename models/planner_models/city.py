@@ -32,9 +32,6 @@ class CityModel:
     market_columns: int
     market_rows: int
 
-    def market_part(self, x: Floats) -> Floats:
-        return x[: self.market_columns]
-
     def buildings_part(self, x: Floats) -> Floats:
         return x[self.market_columns :]
 

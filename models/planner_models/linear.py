@@ -74,11 +74,6 @@ class LinearModel:
         member, local = divmod(column - group.first_column, group.template.columns)
         return f"{group.template.column_names[local]} of {_spell(group.keys[member])}"
 
-    def row_name(self, row: int) -> str:
-        group = self._group_at(row, [g.first_row for g in self.groups])
-        member, local = divmod(row - group.first_row, len(group.template.row_names))
-        return f"{group.template.row_names[local]} of {_spell(group.keys[member])}"
-
     def _group_at(self, position: int, starts: list[int]) -> Group:
         return self.groups[int(np.searchsorted(starts, position, side="right")) - 1]
 

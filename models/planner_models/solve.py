@@ -174,12 +174,6 @@ class Solver:
         position, mine = self._positions(columns)
         self.highs.changeColsBounds(int(mine.sum()), position[mine], _infinite(lower[mine]), _infinite(upper[mine]))
 
-    def set_rows(self, rows: Ints, lower: Floats, upper: Floats) -> None:
-        """Change bounds of some rows."""
-        self._only_costs = False
-        for row, lo, up in zip(self._row_place[rows], lower - self.shift[rows], upper - self.shift[rows], strict=True):
-            self.highs.changeRowBounds(int(row), float(max(lo, -highspy.kHighsInf)), float(min(up, highspy.kHighsInf)))
-
     def add_row(self, columns: Ints, entries: Floats, lower: float, upper: float) -> None:
         """One more row over movable columns: a cut."""
         position, mine = self._positions(columns)

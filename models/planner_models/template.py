@@ -198,7 +198,6 @@ class _Draft:
         ]
         self.row_position = {id(c): i for i, c in enumerate(self.rows)}
         self.port_position = {id(block.port_row[p, t]): p * n + t for p in range(len(family.ports)) for t in range(n)}
-        self.patterns: dict[str, tuple[Ints, Ints]] = {}
 
     @property
     def width(self) -> int:

@@ -35,7 +35,7 @@ RULES: dict[str, str] = {
     "S2": "the internal price lies on the right end of the marketplace price and its fee",
     "S3": "after make-whole nobody is worse off than without trade",
     "S4": "every ledger sums to zero",
-    "S5": "a line's amount is its energy times its price; statements are the settlement in cents",
+    "S5": "a line's amount is its energy times its price; statements repeat the ledger's lines",
     "S6": "the energy in the ledgers is that of positions, trades and allocations",
     "R1": "every envelope is signed by the gateway it names and addressed to a known reader",
     "R2": "a message carries whole numbers in known fields and nothing else",

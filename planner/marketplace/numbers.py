@@ -143,4 +143,3 @@ _READERS: dict[str, Any] = {
     "refrain": _nothing(Refrain()),
     "bound": _read_bound,
 }
-ASKS = frozenset(_READERS)

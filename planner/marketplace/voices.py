@@ -34,7 +34,6 @@ from planner.security.releases import ReleaseLedger
 from planner.security.reviews import Reviews
 from planner.voice import Mouth, SpeakingGateway
 
-NONE_SAID = {"word": "nothing", "about": NOBODY, "reason": NOBODY, "value": []}
 Finish = Callable[[Settle], int]
 
 

@@ -25,7 +25,7 @@ from planner_models.orders.rule import Rule
 from planner_models.orders.share import share, volume_of
 from planner_models.orders.window import narrowed
 from planner_models.pricing import Face
-from planner_models.solve import Options, Status
+from planner_models.solve import Options
 from planner_models.template import Floats
 
 
@@ -154,7 +154,3 @@ def _tied(market: BookModel, drafts: Sequence[Cleared], best: Cleared) -> frozen
     for draft in equal:
         taken |= _ratios(market, draft.x) > 1e-7
     return frozenset(int(k) for k in np.flatnonzero(taken & (mine <= 1e-7)))
-
-
-def status_of(cleared: Cleared | Decision) -> Status:
-    return cleared.decision.status if isinstance(cleared, Cleared) else cleared.status

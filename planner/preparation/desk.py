@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -114,11 +114,3 @@ def total(vectors: Iterable[Vector], length: int) -> Vector:
     """Sum of vectors of whole Wh, again in whole Wh."""
     rows = list(vectors)
     return kwh(np.array(rows).sum(axis=0)) if rows else (0.0,) * length
-
-
-def grouped(pairs: Iterable[tuple[str, Any]]) -> Mapping[str, list[Any]]:
-    """Values by key, in the order they come."""
-    groups: dict[str, list[Any]] = {}
-    for key, value in pairs:
-        groups.setdefault(key, []).append(value)
-    return groups
