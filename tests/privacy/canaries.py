@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 import planner
 
-CANARY = b"cnry"
+CANARY = b"canaryxq"  # long enough that ciphertext in base64 does not hold it by chance
 UNIT = re.compile(r"\bb(\d\d)-u(\d\d)")
 QUANTITY = "3137.731"
 QUANTITIES = (QUANTITY.encode(), b"3137731", b"424242")
@@ -27,9 +27,12 @@ def planted(folder: Path) -> Path:
     """A small generated city under preset exchange; every unit, asset, occupant, label, meter and note is a canary."""
     planner.generate(folder, 50, 25, interval_minutes=60)
     for path in sorted(folder.glob("*.csv")):
-        path.write_text(UNIT.sub(r"cnry-b\1-u\2", path.read_text("utf-8")), "utf-8")
+        path.write_text(UNIT.sub(r"canaryxq-b\1-u\2", path.read_text("utf-8")), "utf-8")
     change(folder / "nodes.csv", _node)
-    change(folder / "loads.csv", lambda row: row | {"value_per_mwh": QUANTITY, "note": "cnry note", "x_key": "cnryx"})
+    change(
+        folder / "loads.csv",
+        lambda row: row | {"value_per_mwh": QUANTITY, "note": "canaryxq note", "x_key": "canaryxqx"},
+    )
     _metered(folder)
     return folder
 
@@ -47,8 +50,12 @@ def _node(row: dict[str, str]) -> dict[str, str]:
     named = {"label": "", "occupant": "", "metering_point": "", "note": "", "x_mail": ""}
     if row["kind"] != "unit":
         return named | row
-    mine = {"label": "Erika Cnrymann, cnry@example.org", "occupant": f"cnry-o-{row['node'][-7:]}"}
-    mine |= {"metering_point": "CNRY871685900012345678", "note": "cnry: on holiday", "x_mail": "cnry@example.org"}
+    mine = {"label": "Erika Canaryxqmann, canaryxq@example.org", "occupant": f"canaryxq-o-{row['node'][-7:]}"}
+    mine |= {
+        "metering_point": "CANARYXQ871685900012345678",
+        "note": "canaryxq: on holiday",
+        "x_mail": "canaryxq@example.org",
+    }
     return named | row | mine | {"floor_area_m2": "424242"}
 
 
@@ -59,21 +66,23 @@ def _metered(folder: Path) -> None:
     change(
         folder / "loads.csv",
         lambda row: (
-            row | {"meter": "cnry-meter", "meter_includes": "none", "profile": "", "annual_kwh": "", "peak_kw": ""}
+            row | {"meter": "canaryxq-meter", "meter_includes": "none", "profile": "", "annual_kwh": "", "peak_kw": ""}
             if row["load"] == first["load"]
             else {"meter": "", "meter_includes": "", **row}
         ),
     )
     (folder / "meters").mkdir(exist_ok=True)
-    meters = f"meter,node,file,channel,x_owner\ncnry-meter,{first['node']},cnry-meters.csv,import,cnry owner\n"
+    meters = (
+        f"meter,node,file,channel,x_owner\ncanaryxq-meter,{first['node']},canaryxq-meters.csv,import,canaryxq owner\n"
+    )
     (folder / "meters.csv").write_text(meters, "utf-8")
     rows = [
-        f"cnry-meter,import,2026-04-{day:02}T{hour:02}:00:00+02:00,60,0.{hour:02}1"
+        f"canaryxq-meter,import,2026-04-{day:02}T{hour:02}:00:00+02:00,60,0.{hour:02}1"
         for day in range(1, 13)
         for hour in range(24)
     ]
     head = "meter,channel,start,minutes,energy_kwh"
-    (folder / "meters" / "cnry-meters.csv").write_text("\n".join([head, *rows]) + "\n", "utf-8")
+    (folder / "meters" / "canaryxq-meters.csv").write_text("\n".join([head, *rows]) + "\n", "utf-8")
 
 
 def layers(name: str, data: bytes, depth: int = 4) -> Iterator[tuple[str, bytes]]:

@@ -70,7 +70,7 @@ def test_the_city_is_worth_searching(seen: Seen) -> None:
     inside = files(seen.run.folder / "buildings")
     assert len([name for name, data in inside.items() if found_in(name, data)]) > 10
     assert any(QUANTITY in data.decode("utf-8", "replace") for data in inside.values())
-    assert (seen.case / "meters" / "cnry-meters.csv").is_file()
+    assert (seen.case / "meters" / "canaryxq-meters.csv").is_file()
 
 
 def test_T_P12_outbox_and_market(seen: Seen) -> None:  # noqa: N802
@@ -110,10 +110,10 @@ def test_T_P12_words_and_notebook(seen: Seen) -> None:  # noqa: N802
 def test_the_search_finds_what_is_hidden(tmp_path: Path) -> None:
     """In gzip, parquet, a zip and base64, and in one inside the other."""
     table = io.BytesIO()
-    pq.write_table(pa.table({"a": ["cnry"]}), table)
+    pq.write_table(pa.table({"a": ["canaryxq"]}), table)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("a.gz", gzip.compress(base64.b64encode(b"some words around a cnry bird")))
+        file.writestr("a.gz", gzip.compress(base64.b64encode(b"some words around a canaryxq bird")))
     for data in (table.getvalue(), archive.getvalue(), gzip.compress(b"3137.731")):
         assert found_in("x", data)
     assert not found_in("x", b"nothing to see")
