@@ -18,13 +18,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from planner.answered import Answered
+from planner.attendance import Attendance, attend
 from planner.case import Case
 from planner.certifying import certify
 from planner.closing import close
 from planner.contracts import contract_prices
 from planner.desk import Clock, Desk
 from planner.fleets import fleet_of
-from planner.groups import GroupKind, release_groups
 from planner.history import History, clear_id_of, ledger_beside
 from planner.ledger import RoundLog, Run, add_file, begin, read_run, refuse_taken, write_run
 from planner.preparation import prepare
@@ -32,14 +33,13 @@ from planner.privacy.document import inside, published
 from planner.privacy.price import price_of_privacy
 from planner.problems import InvalidInput, Problem
 from planner.provenance import building_files, look_back, mean_error
+from planner.schedule import Schedule
 from planner.security.policy import PRESETS
 from planner.security.releases import ReleaseLedger
 from planner.settlement import settle
-from planner.summing import summed
 from planner.validation import validate
 from planner.warm import earlier_prices
-from planner.wishes import Wishes, dark, limit_s, staying_out
-from planner_models.words import Fees
+from planner.wishes import Wishes, limit_s
 
 Tell = Callable[[str], None]
 
@@ -79,46 +79,44 @@ def clear(
     _refuse([*validate(case), *_rule_is_there(case), *(_may_be_compared(case) if price_of_locality else ())])
     if out is not None:
         refuse_taken(Path(out), force)
+    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="planner-")) / "run"
+
     tell("reading meters and forecasting")
     provenance = look_back(case)
     city = prepare(case, provenance.tomorrow)
-    if case.settings.allocation.locality == "joint":
-        city = replace(city, fees=Fees())
+
     policy = PRESETS[case.settings.privacy.preset]
-    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="planner-")) / "run"
     remembered = ReleaseLedger(Path(ledger) if ledger is not None else ledger_beside(folder, case.settings.name))
     history = History.of(city, str(case.settings.delivery_date), policy, remembered)
-    away = staying_out(case, wishes.without) if wishes.without else set()
-    present = replace(city, buildings=tuple(b for b in city.buildings if b.id not in away))
-    groups = release_groups(present, policy, history.standing)
-    if wishes.summed:
-        groups = summed(groups, city, policy, history.standing)
-    groups = tuple(sorted((*groups, *dark(city, away)), key=lambda g: g.id))
+    present = attend(case, city, policy, history.standing, wishes)
+
+    tell(f"clearing {len(city.buildings)} buildings, {len(city.grid)} intervals")
     clock = Clock(began, limit_s(case, wishes, dt.datetime.now(dt.UTC)))
     start = earlier_prices(wishes.warm, city, case.settings.timezone) if wishes.warm else None
     log = _log(case, wishes, folder, force, tell) if out is not None else None
-    tell(f"clearing {len(city.buildings)} buildings, {len(city.grid)} intervals")
-    desk = Desk(case, city, policy, groups, clock, history, wishes.where, log, start, tell)
+    desk = Desk(case, city, policy, present.groups, clock, history, wishes.where, log, start, tell)
     with closing(desk):
         answered = desk.answer()
     privacy = inside(desk, clear_id_of(case), answered.mute)
-    history.close(groups, answered.mute, answered.faults)
+    history.close(present.groups, answered.mute, answered.faults)
+
     unheard = desk.dark_schedules(answered.mute)
-    groups = tuple(replace(g, kind=GroupKind.DARK) if g.id in answered.mute else g for g in groups)
-    tariff = case.settings.default_tariff
-    default_tariff = (tariff.import_per_mwh, tariff.export_per_mwh)
-    cleared = close(city, desk.market, answered, groups, unheard, contract_prices(case, city), default_tariff)
-    certificate = certify(case, city, cleared, answered, clock)
-    certificate["forecast_error"] = mean_error(provenance)
-    hushed = {name: alone for name, alone in unheard.items() if name not in away | _failed(desk, answered.faults)}
+    groups = present.without(answered.mute)
+    cleared = close(
+        city, desk.market, answered, groups, unheard, contract_prices(case, city), case.settings.default_tariff.pair
+    )
+    certificate = certify(case, city, cleared, answered, clock) | {
+        "forecast_error": mean_error(provenance),
+        "without": list(wishes.without),
+        "questions_recalled": log.found if log else 0,
+    }
     if policy.gated and len(unheard) < len(city.buildings):
-        certificate["price_of_privacy"] = price_of_privacy(city, hushed, answered.prices, default_tariff, desk.options)
-    certificate["without"] = list(wishes.without)
-    certificate["questions_recalled"] = log.found if log else 0
+        certificate["price_of_privacy"] = _price_of_privacy(desk, present, answered, unheard)
     if price_of_locality:
         tell("clearing again without walls")
         certificate["price_of_locality"] = desk.price_of_locality(cleared)
     cleared = replace(cleared, certificate=certificate, rounds=pd.DataFrame(answered.rounds))
+
     tell("settling, writing, auditing")
     write_run(
         folder,
@@ -140,9 +138,12 @@ def clear(
     return _audited(folder)
 
 
-def _failed(desk: Desk, faults: Mapping[str, str]) -> set[str]:
-    """Buildings whose gateway failed: privacy does not keep them from trading."""
-    return {b for g in desk.bright if g.id in faults for b in g.buildings}
+def _price_of_privacy(desk: Desk, present: Attendance, answered: Answered, unheard: Mapping[str, Schedule]) -> float:
+    """Of those whom the gate kept quiet; whoever stays out as asked, or failed, was not kept from trading by it."""
+    failed = {b for g in desk.bright if g.id in answered.faults for b in g.buildings}
+    hushed = {name: alone for name, alone in unheard.items() if name not in present.away | failed}
+    tariff = desk.case.settings.default_tariff.pair
+    return price_of_privacy(desk.city, hushed, answered.prices, tariff, desk.options)
 
 
 def _is_sum(disclosure: str) -> bool:

@@ -176,7 +176,7 @@ class Desk:
         desk = Desk(joint, city, self.policy, [*self.bright, *self.dark], clock, self.history)
         answered = desk.answer()
         tariff = self.case.settings.default_tariff
-        free = close(city, desk.market, answered, desk.bright, {}, {}, (tariff.import_per_mwh, tariff.export_per_mwh))
+        free = close(city, desk.market, answered, desk.bright, {}, {}, tariff.pair)
         best = sum(b.cost for b in free.buildings) + market_cost(free, city)
         return [cost - best, cost - min(answered.bound, best)]
 

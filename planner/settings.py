@@ -69,6 +69,11 @@ class DefaultTariff:
     import_per_mwh: float = _within(320.0, -MOST_PER_MWH, MOST_PER_MWH)
     export_per_mwh: float = _within(20.0, -MOST_PER_MWH, MOST_PER_MWH)
 
+    @property
+    def pair(self) -> tuple[float, float]:
+        """(import, export), currency per MWh."""
+        return self.import_per_mwh, self.export_per_mwh
+
 
 @dataclass(frozen=True, slots=True)
 class Allocation:

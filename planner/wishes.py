@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,7 +76,7 @@ def staying_out(case: Case, nodes: Sequence[str]) -> set[str]:
     return {b for b in hierarchy.buildings(graph) if {b, *hierarchy.ancestors(graph, b)} & set(nodes)}
 
 
-def dark(city: City, out: set[str]) -> list[Group]:
+def dark(city: City, out: Container[str]) -> list[Group]:
     """A dark group of every building that stays out."""
     return [_dark(b) for b in city.buildings if b.id in out]
 

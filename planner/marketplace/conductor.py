@@ -32,7 +32,7 @@ from planner.wary import Wary
 from planner_models.marketplace import build_marketplace
 from planner_models.master import Master
 from planner_models.solve import Options
-from planner_models.words import Building, City, Fees, Locality
+from planner_models.words import Building, City, Locality
 
 GROUPS = "groups.csv"
 COLUMNS = ("group", "kind", "zone", "feeders", "gateway", "buildings")
@@ -66,11 +66,7 @@ class Market:
     def of_groups(self) -> City:
         """The city as the marketplace sees it: groups in the place of buildings."""
         places = tuple(Building(g.id, g.zone, (), None, None, 0.0, g.feeders) for g in self.groups)
-        return replace(self.city, buildings=places, fees=self._fees)
-
-    @property
-    def _fees(self) -> Fees:
-        return Fees() if self.case.settings.allocation.locality == "joint" else self.city.fees
+        return replace(self.city, buildings=places)
 
 
 def read_market(folder: Path, date: str | None = None) -> Market:
@@ -173,7 +169,7 @@ def _closed(market: Market, answered: Answered) -> Cleared:
     tariff = market.case.settings.default_tariff
     prices = contract_prices(market.case, market.city)
     model = build_marketplace(city)
-    cleared = close(city, model, answered, groups, dark, prices, (tariff.import_per_mwh, tariff.export_per_mwh))
+    cleared = close(city, model, answered, groups, dark, prices, tariff.pair)
     trading = [b for b in cleared.buildings if not b.dark]
     reached = sum(b.cost + int((b.position_wh * b.price_nano).sum()) / 1e9 for b in trading)
     lost = (reached - answered.proven_sum) / max(1, len(trading))

@@ -92,9 +92,7 @@ class Site:
         self.told = read_told(folder)
         self.case: Case = read_case(folder, date)
         self.provenance: Provenance = look_back(self.case)
-        city = prepare(self.case, self.provenance.tomorrow)
-        joint = self.case.settings.allocation.locality == "joint"
-        self.city: City = replace(city, fees=Fees()) if joint else city
+        self.city: City = prepare(self.case, self.provenance.tomorrow)
         named = [b for b in self.city.buildings if b.id == self.told.building]
         if not named:
             raise InvalidInput([Problem(FILE, 0, "names a building that nodes.csv does not have", self.told.building)])
@@ -153,7 +151,7 @@ class Site:
         """Write the building's papers below ``out`` and give the make-whole it claims, nano-currency."""
         tariff = self.case.settings.default_tariff
         node = np.array(settled.node_nano, dtype=np.int64)
-        default = None if settled.taken else (tariff.import_per_mwh, tariff.export_per_mwh)
+        default = None if settled.taken else tariff.pair
         if settled.taken:
             (kept,) = self.gateway.kept().values()
             schedule, alone, proven = kept.schedule, kept.without_trade.cost, kept.proven

@@ -44,6 +44,7 @@ def prepare(case: Case, forecast: Forecast | None = None) -> City:
     _refuse(desk)
     houses = buildings(desk, network, members, allotted)
     market, fees = case.settings.market, case.settings.fees
+    joint = case.settings.allocation.locality == "joint"
     return City(
         grid=desk.grid,
         zones=network.zones,
@@ -55,7 +56,7 @@ def prepare(case: Case, forecast: Forecast | None = None) -> City:
         blocks=blocks,
         complexes=complexes,
         lines=wires,
-        fees=Fees(fees.market_buy_per_mwh, fees.market_sell_per_mwh),
+        fees=Fees() if joint else Fees(fees.market_buy_per_mwh, fees.market_sell_per_mwh),
         price_floor=market.price_floor,
         price_cap=market.price_cap,
     )
