@@ -95,6 +95,7 @@ def _find(folder: Path, out: Tables) -> dict[str, Path]:
             continue
         near = closest(lower, known)
         if near and (near == lower or _alike(stem_and_ending(lower)[0], stem_and_ending(near)[0])):
+            out.broken.add(BY_STEM[stem_and_ending(near)[0]].name)
             out.problems.append(Problem(name, 0, "is no table of a case", hint=f"did you mean '{near}'?"))
         else:
             out.notes.append(f"{name}: is no table of a case; it was not read")

@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -59,7 +62,7 @@ class Lines:
             text = content(self.path).decode("utf-8-sig")
         except (OSError, UnicodeDecodeError, zlib.error, EOFError):
             return []
-        return [line for line, cells in _rows(text, delimiter_of(text)[0]) if cells is not None]
+        return [line for line, _ in _data_rows(text, delimiter_of(text)[0])]
 
 
 def content(path: Path) -> bytes:
@@ -159,20 +162,20 @@ def delimiter_of(text: str) -> tuple[str, int]:
 
 
 def _header(text: str, delimiter: str) -> list[str]:
-    try:
-        return [name.strip() for name in next(cells for _, cells in _rows(text, delimiter, header=True) if cells)]
-    except StopIteration:
-        return []
+    return [name.strip() for name in _raw_header(text, delimiter)]
 
 
 def _bad_header(header: list[str], file: str, line: int) -> Iterator[Problem]:
     if not header:
         yield Problem(file, line, "the header row cannot be read")
-    for name in sorted({name for name in header if header.count(name) > 1}):
-        what = f"two columns are called '{shown(name)}'" if name else "a column has no name"
-        yield Problem(file, line, what, hint="rename one of them")
-    if header.count("") == 1:
-        yield Problem(file, line, "a column has no name", hint="name it, or begin its name with x_ to have it ignored")
+    elif header[0].lower().startswith("sep="):
+        yield Problem(file, line, "is a spreadsheet's note on the separator, not a header", hint="delete this line")
+        return
+    for name in sorted({name for name in header if name and header.count(name) > 1}):
+        yield Problem(file, line, f"two columns are called '{shown(name)}'", hint="rename one of them")
+    if "" in header:
+        hint = "delete it if it is empty; a name beginning with x_ has it ignored"
+        yield Problem(file, line, "a column has no name", hint=hint)
 
 
 def _cells(text: str, header: list[str], delimiter: str, file: str) -> tuple[dict[str, pa.Array], list[Problem]]:
@@ -180,7 +183,8 @@ def _cells(text: str, header: list[str], delimiter: str, file: str) -> tuple[dic
     crooked: list[pacsv.InvalidRow] = []
 
     def skip(row: pacsv.InvalidRow) -> str:
-        crooked.append(row)
+        if row.text is None or row.text.strip(delimiter):  # a row of separators alone says nothing
+            crooked.append(row)
         return "skip"
 
     data = text.encode()
@@ -195,48 +199,69 @@ def _cells(text: str, header: list[str], delimiter: str, file: str) -> tuple[dic
         )
     except (pa.ArrowException, ValueError) as error:
         return {}, [Problem(file, 1, "cannot be read as a table", shown(error))]
+    if table.num_columns != len(header):
+        return {}, [Problem(file, 1, "the header row cannot be read")]
     problems = list(_crooked_rows(text, header, delimiter, file)) if crooked else []
-    columns = {name: _one(table.column(i)) for i, name in enumerate(header)} if table.num_columns == len(header) else {}
-    if not columns:
-        problems.append(Problem(file, 1, "the header row cannot be read"))
-    return columns, problems
+    repeated = _like(table, table.column_names)
+    if repeated.any():
+        problems += _repeated_header(text, delimiter, file)
+    kept = np.flatnonzero(~(repeated | _like(table, [""] * len(header))))
+    if len(kept) < table.num_rows:
+        table = table.take(pa.array(kept))
+    return {name: _one(table.column(i)) for i, name in enumerate(header)}, problems
+
+
+def _like(table: pa.Table, row: list[str]) -> npt.NDArray[np.bool_]:
+    """Which rows hold just these cells; the later columns are looked at only where the earlier ones agree."""
+    alike = np.ones(table.num_rows, dtype=bool)
+    for column, cell in zip(table.columns, row, strict=True):
+        alike &= np.asarray(pc.equal(column, cell))
+        if not alike.any():
+            break
+    return alike
+
+
+def _repeated_header(text: str, delimiter: str, file: str) -> Iterator[Problem]:
+    rows = _rows(text, delimiter)
+    _, header = next(rows)
+    for line in [line for line, cells in rows if cells == header][:SHOWN_ROWS]:
+        yield Problem(file, line, "the header stands here again", hint="delete this line")
 
 
 def _raw_header(text: str, delimiter: str) -> list[str]:
-    return next((cells for _, cells in _rows(text, delimiter, header=True) if cells), [])
+    return next(_rows(text, delimiter), (0, []))[1]
 
 
 def _crooked_rows(text: str, header: list[str], delimiter: str, file: str) -> Iterator[Problem]:
-    found = 0
-    for line, cells in _rows(text, delimiter, crooked=True):
-        if cells is not None and len(cells) != len(header):
-            found += 1
+    found = last = 0
+    for line, cells in _rows(text, delimiter):
+        if any(cells) and len(cells) != len(header):
+            found, last = found + 1, line
             if found <= SHOWN_ROWS:
                 what = f"the row has {len(cells)} cells, the header {len(header)}"
                 yield Problem(file, line, what, shown(delimiter.join(cells)), "quote a cell that holds the separator")
     if found > SHOWN_ROWS:
-        yield Problem(file, 0, f"{found - SHOWN_ROWS} more rows have a wrong number of cells")
+        yield Problem(file, last, f"the last of {found - SHOWN_ROWS} more rows with a wrong number of cells")
     if not found:
         yield Problem(file, 0, "some rows cannot be read", hint="check the quotes")
 
 
-def _rows(
-    text: str, delimiter: str, header: bool = False, crooked: bool = False
-) -> Iterator[tuple[int, list[str] | None]]:
-    """(line, cells) of every data row that is not blank; rows of a wrong width only if ``crooked``."""
+def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of every row that is not blank, the header first; it ends where quotes make no sense."""
     csv.field_size_limit(max(LONGEST_CELL, len(text) + 1))
     reader = csv.reader(io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n")), delimiter=delimiter)
-    width, begin = None, 1
+    begin = 1
     try:
         for cells in reader:
             line, begin = begin, reader.line_num + 1
-            if not cells:
-                continue
-            if width is None:
-                width = len(cells)
-                if not header:
-                    continue
-            if crooked or len(cells) == width:
+            if cells:
                 yield line, cells
     except csv.Error:
         return
+
+
+def _data_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that :func:`_cells` keeps: as wide as the header, not the header again, and some cell not empty."""
+    rows = _rows(text, delimiter)
+    _, header = next(rows, (0, []))
+    return ((line, cells) for line, cells in rows if len(cells) == len(header) and cells != header and any(cells))

@@ -326,6 +326,33 @@ CELLS = [
         write=[("battery.csv", "battery\n")],
         hint="'batteries.csv'",
     ),
+    Broken(
+        "table named in capitals",
+        "Nodes.CSV:0",
+        "is no table of a case",
+        write=[("Nodes.CSV", "node,parent,kind\n")],
+        remove=["nodes.csv"],
+        hint="'nodes.csv'",
+    ),
+    Broken(
+        "header again",
+        "batteries.csv:3",
+        "the header stands here again",
+        add=[("batteries.csv", "battery,node,energy_kwh,charge_kw,discharge_kw")],
+    ),
+    Broken(
+        "separator note of a spreadsheet",
+        "batteries.csv:1",
+        "a spreadsheet's note on the separator",
+        [("batteries.csv", "battery,node", "sep=,\nbattery,node")],
+    ),
+    Broken(
+        "column without a name",
+        "batteries.csv:1",
+        "a column has no name",
+        write=[("batteries.csv", "battery,node,energy_kwh,charge_kw,discharge_kw,,\n")],
+        hint="delete it",
+    ),
 ]
 
 TIMES = [
@@ -1034,3 +1061,19 @@ def test_checks_are_listed_once(case_folder: Any) -> None:
 
     names: list[Callable[..., Any]] = list(checks())
     assert len(names) == len(set(names))
+
+
+def test_two_times_that_cannot_be_read_are_not_one_time_twice(case_folder: Any) -> None:
+    case_folder.write("limits.csv", "node,start,import_kw\nhouse,6/10/26 1:00,5\nhouse,6/10/26 2:00,5\n")
+    assert [(p.line, p.what) for p in case_folder.problems()] == [
+        (2, "start is not a time"),
+        (3, "start is not a time"),
+    ]
+
+
+def test_rows_of_separators_say_nothing_and_lines_are_still_counted(case_folder: Any) -> None:
+    """As spreadsheets write them: an empty row in the middle, too wide ones at the end."""
+    case_folder.swap("grid.csv", "city,2,", ",,,\ncity,2,").add("grid.csv", ",,,,,,")
+    assert not case_folder.problems()
+    case_folder.swap("grid.csv", "city,24,", "cite,24,")
+    assert [(p.line, p.value) for p in case_folder.problems() if p.what == "unknown zone"] == [(26, "cite")]

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def known_parents(case: Case) -> Iterator[Problem]:
     nodes = case.nodes
-    known = set(nodes["node"])
+    known, above = set(nodes["node"]), nodes.loc[nodes["kind"] != "unit", "node"]
     for row in rows_where((nodes["parent"] != "") & ~nodes["parent"].isin(known)):
         parent = nodes["parent"].iloc[row]
-        yield case.problem("nodes", row, "unknown parent", parent, suggest(parent, known))
+        yield case.problem("nodes", row, "unknown parent", parent, suggest(parent, above))
 
 
 def one_root(case: Case) -> Iterator[Problem]:

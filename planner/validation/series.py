@@ -80,7 +80,7 @@ def no_duplicates(case: Case) -> Iterator[Problem]:
         starts = frame["start"].dt.tz_localize(None).to_numpy()
         times = frame["interval"].to_numpy(dtype="float64", na_value=0.0), starts
         what = pd.DataFrame({**{key: frame[key] for key in table.key}, "i": times[0], "s": times[1]})
-        double = what.duplicated(keep=False)
+        double = what.duplicated(keep=False) & (frame["interval"].notna() | frame["start"].notna()).to_numpy()
         if grid is not None and frame["interval"].notna().any() and frame["start"].notna().any():
             what = pd.DataFrame({**{key: frame[key] for key in table.key}, "at": positions(frame, grid)})
             double |= what.duplicated(keep=False) & (what["at"] >= 0)
