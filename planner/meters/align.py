@@ -56,7 +56,7 @@ def align(frame: pd.DataFrame, minutes: int) -> Aligned:
     keyed = table.ordered(frame)
     energy, width = keyed.frame["energy_kwh"].to_numpy(), minutes * 60
     if _fits(keyed, energy, width):
-        return Aligned(table.finished(keyed.frame), ())
+        return Aligned(table.published(keyed), ())
     known = np.flatnonzero(~np.isnan(energy))
     length = keyed.end_s[known] - keyed.start_s[known]
     cell, share, row = _pieces(keyed.start_s[known], length, width)
@@ -121,6 +121,5 @@ def _count(keyed: table.Keyed, rows: np.ndarray, what: str, note: str) -> list[F
     findings = []
     for code in np.unique(keyed.series[rows]):
         mine = rows[keyed.series[rows] == code]
-        first = keyed.frame.iloc[mine[0]]
-        findings.append(Finding(what, str(first["meter"]), str(first["channel"]), len(mine), (), note))
+        findings.append(Finding(what, *keyed.owner(mine[0]), len(mine), (), note))
     return findings

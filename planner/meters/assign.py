@@ -53,7 +53,7 @@ def pick(rows: Rows, wanted: Request) -> tuple[Rows, list[Problem]]:
     if rows.frame.empty:
         hint = "a header alone is no history"
         return rows, [] if rows.problems else [Problem(rows.report.file, 0, "holds no readings", hint=hint)]
-    inside = sorted(str(m) for m in rows.frame["meter"].cat.remove_unused_categories().cat.categories)
+    inside = sorted(table.used(rows.frame["meter"]))
     ids = sorted({meter for meter, _ in wanted.meters})
     named = [meter for meter in ids if meter in inside]
     parts: list[pd.DataFrame] = []
@@ -92,7 +92,7 @@ def _notes(inside: list[str], named: list[str], ids: list[str]) -> Iterator[str]
 
 def _channel(frame: pd.DataFrame, meter: str, channel: str | None, file: str) -> tuple[pd.DataFrame, Problem | None]:
     """Rows of one meter under its id; a channel picks one, or gives its name to the only one there is."""
-    found = sorted(str(c) for c in frame["channel"].cat.remove_unused_categories().cat.categories)
+    found = sorted(table.used(frame["channel"]))
     if channel and channel in found:
         frame = frame[frame["channel"] == channel]
     elif channel and len(found) == 1 and found[0] != "net":

@@ -18,17 +18,16 @@ DAY = 86400
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Rows without duplicates, the completed report, and the readings that contradict each other."""
+    """Rows in order and without duplicates, the completed report, and the readings that contradict each other."""
 
-    frame: pd.DataFrame
+    keyed: table.Keyed
     report: FileReport
     problems: tuple[Problem, ...]
 
 
 def check(rows: Rows, zone_name: str | None = None) -> Checked:
     """Complete a reader's report; ``zone_name`` is the local clock for clock-change days."""
-    single, duplicates, problems = unique(rows.frame, rows.report.file)
-    keyed = table.ordered(single)
+    keyed, duplicates, problems = unique(rows.frame, rows.report.file)
     frame = keyed.frame
     rejected = {problem.line for problem in (*rows.problems, *problems) if problem.line}
     report = replace(
@@ -37,17 +36,17 @@ def check(rows: Rows, zone_name: str | None = None) -> Checked:
         rows_rejected=rows.report.rows_rejected + _conflicts(duplicates),
         rejected_lines=tuple(sorted(rejected)),
         minutes=tuple(sorted(int(m) for m in frame["minutes"].unique())),
-        meters=tuple(sorted(str(m) for m in frame["meter"].cat.remove_unused_categories().cat.categories)),
+        meters=tuple(sorted(table.used(frame["meter"]))),
         channels=tuple(str(c) for c, n in frame["channel"].value_counts(sort=False).items() if n),
         quality=tuple((str(q), int(n)) for q, n in frame["quality"].value_counts(sort=False).items() if n),
         findings=(*rows.report.findings, *duplicates, *_series_findings(keyed)),
         clock_changes=tuple(_clock_changes(keyed, zone_name or rows.report.timezone, rows.rules)),
     )
-    return Checked(frame, report, tuple(problems))
+    return Checked(keyed, report, tuple(problems))
 
 
-def unique(frame: pd.DataFrame, file: str) -> tuple[pd.DataFrame, tuple[Finding, ...], list[Problem]]:
-    """One row an instant and series.
+def unique(frame: pd.DataFrame, file: str) -> tuple[table.Keyed, tuple[Finding, ...], list[Problem]]:
+    """One row an instant and series, in order.
 
     Equal readings are kept once, a missing one gives way to a number; readings that contradict each
     other are all taken out and become problems.
@@ -55,7 +54,7 @@ def unique(frame: pd.DataFrame, file: str) -> tuple[pd.DataFrame, tuple[Finding,
     keyed = table.ordered(frame)
     same = (np.diff(keyed.series) == 0) & (np.diff(keyed.start_s) == 0)
     if not same.any():
-        return keyed.frame, (), []
+        return keyed, (), []
     twice = np.zeros(len(frame), dtype=bool)
     twice[1:] |= same
     twice[:-1] |= same
@@ -73,7 +72,8 @@ def unique(frame: pd.DataFrame, file: str) -> tuple[pd.DataFrame, tuple[Finding,
     problems = several(file, firsts["line"], "readings of one interval contradict each other", told, hint)
     stays = ~twice
     stays[np.flatnonzero(twice)[keep]] = True
-    return keyed.frame[stays].reset_index(drop=True), findings, problems
+    left = keyed.frame[stays].reset_index(drop=True)
+    return table.Keyed(left, keyed.series[stays], keyed.start_s[stays], keyed.end_s[stays]), findings, problems
 
 
 def _survivors(alike: pd.DataFrame, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,27 +122,26 @@ def _series_findings(keyed: table.Keyed) -> Iterator[Finding]:
 
 def _per_series(keyed: table.Keyed, what: str, hits: np.ndarray, counts: np.ndarray, note: str) -> Iterator[Finding]:
     """One finding a series: the rows that were hit and how much each of them counts."""
-    series = keyed.series[hits]
+    series, line = keyed.series[hits], keyed.frame["line"].to_numpy()
     for code in np.unique(series):
         mine = series == code
         rows = hits[mine]
-        first = keyed.frame.iloc[rows[0]]
-        lines = examples(keyed.frame["line"].to_numpy()[rows[:50]])
-        yield Finding(what, str(first["meter"]), str(first["channel"]), int(counts[mine].sum()), lines, note)
+        lines = examples(line[rows[:50]])
+        yield Finding(what, *keyed.owner(rows[0]), int(counts[mine].sum()), lines, note)
 
 
 def _clock_changes(keyed: table.Keyed, zone_name: str, rules: Mapping[str, str]) -> Iterator[ClockChange]:
     """Row counts of every series on local days that do not have 24 hours."""
     if not zone_name or clock.zone(zone_name) is None or not len(keyed.frame):
         return
+    minutes = keyed.frame["minutes"].to_numpy()
     for date, first, last in uneven_days(int(keyed.start_s.min()), int(keyed.end_s.max()), zone_name):
         inside = np.flatnonzero((keyed.start_s >= first) & (keyed.start_s < last))
         for code in np.unique(keyed.series[inside]):
             rows = inside[keyed.series[inside] == code]
-            row = keyed.frame.iloc[rows[0]]
-            expected = (last - first) // (60 * int(row["minutes"]))
+            expected = (last - first) // (60 * int(minutes[rows[0]]))
             rule = rules.get(date, "stamps leave no doubt")
-            yield ClockChange(str(row["meter"]), str(row["channel"]), date, len(rows), int(expected), rule)
+            yield ClockChange(*keyed.owner(rows[0]), date, len(rows), int(expected), rule)
 
 
 def uneven_days(first_s: int, last_s: int, zone_name: str) -> list[tuple[str, int, int]]:

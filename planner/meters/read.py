@@ -95,17 +95,17 @@ def _together(checked: list[quality.Checked], problems: list[Problem], keep_goin
     union, findings, clashes = _union(checked)
     found = sorted({*problems, *(replace(clash, line=0) for clash in clashes)}, key=_place)
     if findings:
-        reports = (*reports, FileReport("files together", rows_used=len(union), findings=findings))
+        reports = (*reports, FileReport("files together", rows_used=len(union.frame), findings=findings))
     if found and not keep_going:
         raise InvalidInput(found)
-    return Metered(table.finished(union), reports, tuple(found))
+    return Metered(table.published(union), reports, tuple(found))
 
 
-def _union(checked: list[quality.Checked]) -> tuple[pd.DataFrame, tuple[Finding, ...], list[Problem]]:
-    """All rows, each interval once; the rows of a single file are so already."""
+def _union(checked: list[quality.Checked]) -> tuple[table.Keyed, tuple[Finding, ...], list[Problem]]:
+    """All rows in order, each interval once; the rows of a single file are so already."""
     if len(checked) == 1:
-        return checked[0].frame, (), []
-    return quality.unique(table.concat(part.frame for part in checked), "files together")
+        return checked[0].keyed, (), []
+    return quality.unique(table.concat(part.keyed.frame for part in checked), "files together")
 
 
 def _place(problem: Problem) -> tuple[str, int, str, str]:

@@ -43,6 +43,10 @@ class Keyed:
     start_s: np.ndarray
     end_s: np.ndarray
 
+    def owner(self, row: int) -> tuple[str, str]:
+        """Meter and channel of a row."""
+        return str(self.frame["meter"].array[row]), str(self.frame["channel"].array[row])
+
 
 def build(
     meter: Any, channel: Any, start_s: Any, minutes: Any, energy_kwh: Any, quality: Any, line: Any
@@ -104,8 +108,23 @@ def ordered(frame: pd.DataFrame) -> Keyed:
 
 def finished(frame: pd.DataFrame) -> pd.DataFrame:
     """The public table: canonical columns and order, unused meters forgotten."""
-    table = ordered(frame).frame[list(COLUMNS)].reset_index(drop=True)
-    return table.assign(meter=table["meter"].cat.remove_unused_categories())
+    return published(ordered(frame))
+
+
+def published(keyed: Keyed) -> pd.DataFrame:
+    """The public table of rows that are in order."""
+    table = keyed.frame[list(COLUMNS)].reset_index(drop=True)
+    names, codes = used(table["meter"]), table["meter"].cat.codes.to_numpy()
+    if len(names) == len(table["meter"].cat.categories):
+        return table
+    place = pd.Index(names).get_indexer(table["meter"].cat.categories)
+    return table.assign(meter=coded(place[codes], names))
+
+
+def used(words: pd.Series) -> list[str]:
+    """The categories that occur, in their order; counted, since sorting millions of codes takes far longer."""
+    codes, known = words.cat.codes.to_numpy(), words.cat.categories
+    return [str(word) for word in known[np.bincount(codes[codes >= 0], minlength=len(known)) > 0]]
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
