@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from planner.problems import InvalidInput, Problem
@@ -12,6 +13,8 @@ MARKER = ".allotment"
 CERTIFICATE = "certificate.json"
 LOG = "rounds.jsonl"
 """What a clear keeps of its rounds while it runs (planner/roundlog.py)."""
+AT_ONCE = 16
+"""Files that are waited for at a time until they are on disk."""
 
 
 def begin(run: Path, *, force: bool = False) -> Path:
@@ -79,10 +82,13 @@ def _invalid(path: Path, what: str, hint: str) -> InvalidInput:
 
 
 def _sync(root: Path) -> None:
-    for folder, _, files in os.walk(root):
-        for name in files:
-            _sync_file(Path(folder, name))
-        _sync_folder(Path(folder))
+    """Wait for every file and folder to reach the disk, many at a time: a disk takes them together."""
+    tree = [(Path(folder), [Path(folder, name) for name in files]) for folder, _, files in os.walk(root)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in pool.map(_sync_file, (path for _, files in tree for path in files)):
+            pass
+        for _ in pool.map(_sync_folder, (folder for folder, _ in tree)):
+            pass
 
 
 def _sync_file(path: Path) -> None:
