@@ -95,6 +95,8 @@ OF_RUN: tuple[Check, ...] = (
     (("C22",), opportunity.check_opportunity),
     (("S4", "S5"), money.check_market_ledger),
     (("S5",), tariff.check_market_prices),
+    (("S5",), money.check_least_fees),
+    (("S5",), money.check_fees),
     (("S6",), money.check_market_energy),
     (("S3",), money.check_make_whole),
     (("S3",), money.check_alone),

@@ -14,7 +14,7 @@ from planner.audit.ledgers import AMOUNT_DECIMALS, NANO, Ledger, booked_energy, 
 from planner.audit.objective import RELATIVE, number
 from planner.audit.series import dense
 from planner.audit.table import DamagedFileError
-from planner.money import from_text
+from planner.money import from_text, price_nano
 
 NOISE_NANO = 2 * NANO // 1_000_000  # costs travel in micro-currency
 MARKET = "market/settlement"
@@ -125,6 +125,35 @@ def check_market_ledger(run: Evidence, found: Findings) -> None:
     right = m.lines[1] * (m.prices[ends[:, 1]] - m.prices[ends[:, 0]])
     what = "rent is not flow times the difference in price"
     found.flag("S5", "market/flows.csv", m.lines[0], rent != right, what, rent / NANO, right / NANO)
+
+
+def check_least_fees(run: Evidence, found: Findings) -> None:
+    """S5: a group pays the fees on its position, or more where its buildings were on both sides."""
+    m, n = run.market, run.grid.settled
+    names, positions = m.group_positions
+    buy, sell = price_nano(m.terms.fee_buy), price_nano(m.terms.fee_sell)
+    for name, q in zip(names, positions[:, :n], strict=True):
+        paid, least = _fees_paid(run, name), buy * int(np.maximum(q, 0).sum()) + sell * int(np.maximum(-q, 0).sum())
+        if paid < least:
+            found.add("S5", f"{MARKET}.csv", "less than the fees on its position", paid / NANO, least / NANO, name=name)
+
+
+def check_fees(run: Evidence, found: Findings) -> None:
+    """S5: a group pays the marketplace what the marketplace has of its buildings, to the nano-currency."""
+    booked: dict[str, int] = {}
+    for b in run.complete():
+        own = read_ledger(run.table(f"{b.folder}/settlement"))
+        if not b.dark:
+            booked[b.group] = booked.get(b.group, 0) + sum(own.amount[own.of(("marketplace",), "fee")].tolist())
+    for name, amount in sorted(booked.items()):
+        if (paid := _fees_paid(run, name)) != amount:
+            what = "not the fees that its buildings booked"
+            found.add("S5", f"{MARKET}.csv", what, paid / NANO, amount / NANO, name=name)
+
+
+def _fees_paid(run: Evidence, group: str) -> int:
+    ledger = read_ledger(run.table(MARKET))
+    return -sum(ledger.amount[ledger.of((f"group:{group}",), "fee")].tolist())
 
 
 def check_make_whole(run: Evidence, found: Findings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pandas as pd
 from planner.answered import Answered
 from planner.case import Case, read_case
 from planner.certifying import certify
-from planner.cleared import Cleared
+from planner.cleared import NANO, Cleared, ClearedBuilding
 from planner.closing import close, node_price
 from planner.contracts import contract_prices
 from planner.decentralised import clear_in_rounds
@@ -27,7 +27,8 @@ from planner.schedule import Schedule
 from planner.security.clearlog import clear_log
 from planner.security.policy import PRESETS
 from planner.security.roster import Roster
-from planner.settlement import settle_groups
+from planner.settlement import Claim, fees_nano, settle_groups
+from planner.settlement.terms import terms_of
 from planner.wary import Wary
 from planner_models.marketplace import build_marketplace
 from planner_models.master import Master
@@ -185,8 +186,8 @@ def _as_it_ended(group: Group, answered: Answered) -> Group:
     return group if group.id in answered.commitments else replace(group, kind=GroupKind.DARK)
 
 
-def _claims(market: Market, carrier: Carrier, cleared: Cleared, answered: Answered) -> dict[str, int]:
-    """Tell every gateway the end, and take what it claims as make-whole for its buildings, as far as it can be."""
+def _claims(market: Market, carrier: Carrier, cleared: Cleared, answered: Answered) -> dict[str, Claim]:
+    """Tell every gateway the end, and take what it claims for its buildings, as far as it can be believed."""
     contract = {zone.zone: zone.contract_price_nano for zone in cleared.zones}
     results = {}
     for g, group in enumerate(carrier.groups):
@@ -198,18 +199,37 @@ def _claims(market: Market, carrier: Carrier, cleared: Cleared, answered: Answer
     carrier.office.watch("claimed")
     carrier.close()
     by_group = {b.building: b for b in cleared.buildings}
+    terms = terms_of(market.case)
     claims = {}
-    for g, value in told.items():
-        group = carrier.groups[g]
+    for g, group in enumerate(carrier.groups):
         own = by_group[group.id]
-        if own.dark:
-            continue
-        said = value[0] if value and value[0] >= 0 else 0
-        loss = int((own.position_wh * own.price_nano).sum()) + round((own.cost - own.no_trade_cost) * 1e9)
-        single = group.kind is GroupKind.BUILDING
-        believed = abs(said - max(loss, 0)) <= CLAIM_NANO if single else said >= max(loss, 0) - CLAIM_NANO
-        claims[group.id] = said if believed else max(loss, 0)
+        if not own.dark:
+            at_least = Claim(max(_lost_nano(own, own.no_trade_cost), 0), fees_nano(own, terms, cleared.settled))
+            claims[group.id] = _believed(group, told[g] or [], at_least, _most(cleared))
     return claims
+
+
+def _lost_nano(own: ClearedBuilding, against: float) -> int:
+    """What a group's day at its price costs beyond ``against`` (currency), nano-currency."""
+    return int((own.position_wh * own.price_nano).sum()) + round((own.cost - against) * NANO)
+
+
+def _most(cleared: Cleared) -> float:
+    """Make-whole of all who trade is at most what they lost against the best answers there were, nano-currency."""
+    trading = [b for b in cleared.buildings if not b.dark]
+    if not all(np.isfinite(b.proven_bound) for b in trading):
+        return np.inf
+    return sum(_lost_nano(b, b.proven_bound) for b in trading) + CLAIM_NANO * len(trading)
+
+
+def _believed(group: Group, value: Sequence[int], at_least: Claim, most: float) -> Claim:
+    """What a group claims, or what cost and position alone say: a cohort's buildings may have lost and paid more."""
+    owed, paid = value if len(value) == 2 else (0, 0)
+    least = at_least.make_whole_nano
+    if group.kind is GroupKind.BUILDING:
+        return Claim(owed if abs(owed - least) <= CLAIM_NANO else least)
+    believable = least - CLAIM_NANO <= owed <= max(most, least)
+    return Claim(owed if believable else least, max(paid, at_least.fees_nano or 0))
 
 
 def speakers(market: Market, roster: Roster) -> list[str]:

@@ -24,7 +24,7 @@ from planner.problems import InvalidInput, Problem
 from planner.provenance import Provenance, building_files, look_back
 from planner.security.enrolment import EnrolledUnit, Enrolment
 from planner.security.messages import LOT_WH
-from planner.settlement import settle_own
+from planner.settlement import Claim, settle_own
 from planner_models.answer import Ladder
 from planner_models.solve import Options
 from planner_models.words import Building, City, Fees
@@ -135,7 +135,7 @@ class Site:
         rows = [[_code(unit.occupant), unit.contracted_wh, int(unit.counted)] for unit in units]
         return [value for row in rows for value in row]
 
-    def alone(self) -> int:
+    def alone(self) -> Claim:
         """The day of a building that says nothing: at the default tariff, or without trade below a limited feeder."""
         n = self.intervals
         return self.finish(Settle((0,) * n, self.contract_nano(), taken=False))
@@ -147,8 +147,8 @@ class Site:
         prices = contract_prices(self.case, self.city).get(self.building.zone, np.zeros(self.intervals))
         return tuple(np.rint(np.asarray(prices) * 1000).astype(np.int64).tolist())
 
-    def finish(self, settled: Settle) -> int:
-        """Write the building's papers below ``out`` and give the make-whole it claims, nano-currency."""
+    def finish(self, settled: Settle) -> Claim:
+        """Write the building's papers below ``out`` and give what it claims."""
         tariff = self.case.settings.default_tariff
         node = np.array(settled.node_nano, dtype=np.int64)
         default = None if settled.taken else tariff.pair
@@ -162,10 +162,10 @@ class Site:
         zone = _zone(self.building.zone, node, np.array(settled.contract_nano, dtype=np.int64))
         grid = self.city.grid
         cleared = Cleared(grid.starts, grid.settled, grid.minutes, (own,), (zone,), (), (), (), {})
-        ledger, owed = settle_own(cleared, self.case)
+        ledger, claim = settle_own(cleared, self.case)
         extra = {Path(name).name: text for name, text in building_files(self.case, self.city, self.provenance)}
         write_building_part(self.out, cleared, ledger, self.case, self.city, extra)
-        return owed
+        return claim
 
     @property
     def out(self) -> Path:

@@ -30,11 +30,13 @@ from planner.security.gate import Gate
 from planner.security.masking import Masker
 from planner.security.opening import message_hash
 from planner.security.policy import PRESETS
+from planner.security.refusal import Reason, require
 from planner.security.releases import ReleaseLedger
 from planner.security.reviews import Reviews
+from planner.settlement import Claim
 from planner.voice import Mouth, SpeakingGateway
 
-Finish = Callable[[Settle], int]
+Finish = Callable[[Settle], Claim]
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Speaking:
             settled = read_settle(body, self.site.intervals)
             mouth = self.voice.mouth
             mouth.ledger.note_day(self.voice.group.id, mouth.slot, settled.taken)
-            return Said(slot=word("claim", value=[self.finish(settled)]))
+            return Said(slot=word("claim", value=claim_value(self.finish(settled))))
         question = read_question(dict(body), self.site.intervals)
         uttered = self.voice.answer(question)
         match uttered:
@@ -124,6 +126,17 @@ def read_settle(body: Mapping[str, Any], n: int) -> Settle:
 def settle_body(settled: Settle) -> dict[str, Any]:
     """whole and exact of it."""
     return {"ask": SETTLE, "whole": [int(settled.taken), *settled.node_nano, *settled.contract_nano], "exact": ""}
+
+
+def claim_value(claim: Claim) -> list[int]:
+    """A claim as integers of a message: make-whole and fees, nano-currency."""
+    return [claim.make_whole_nano, claim.fees_nano or 0]
+
+
+def cohort_claim(values: Sequence[Sequence[int]]) -> Claim:
+    """What a cohort's buildings claim together; raises Refused where one of them says something else."""
+    require(all(len(value) == 2 for value in values), Reason.SCHEMA)
+    return Claim(*map(sum, zip(*values, strict=True)))
 
 
 def speaking_alone(site: Site, mail: Mail) -> Speaking:
@@ -192,8 +205,8 @@ def speaking_for_cohort(site: Site, mail: Mail, members: RemoteMembers) -> Speak
     group: Group = replace(told.group, buildings=told.members)
     inner = CohortGateway(group, members, shares, site.intervals, site.gateway.lot_wh)
 
-    def finish(settled: Settle) -> int:
-        return sum(row["whole"][0] for row in members.told(settle_body(settled)))
+    def finish(settled: Settle) -> Claim:
+        return cohort_claim([row["whole"] for row in members.told(settle_body(settled))])
 
     return Speaking(site, mail, _voice(site, mail, inner, enrolment), finish)
 
@@ -204,7 +217,7 @@ def member_answers(site: Site, inquiry: Mapping[str, Any]) -> dict[str, Any]:
         case str() as ask if ask == ENROL:
             return {"whole": site.enrolled_numbers(), "exact": pack([site.told.share])}
         case str() as ask if ask == SETTLE:
-            return {"whole": [site.finish(read_settle(inquiry, site.intervals))], "exact": ""}
+            return {"whole": claim_value(site.finish(read_settle(inquiry, site.intervals))), "exact": ""}
         case str() as ask if ask == CLOSE:
             return {"whole": [], "exact": ""}
     return part_of(site.gateway, read_question(dict(inquiry), site.intervals)).body()

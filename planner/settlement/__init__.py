@@ -18,16 +18,18 @@ from planner.cleared import Cleared, ClearedBuilding, NanoPerWh
 from planner.money import total
 from planner.settlement.buildings import settle_building
 from planner.settlement.journal import LedgerNotBalancedError
-from planner.settlement.makewhole import Uplift, building_parties, uplift
-from planner.settlement.market import half_loss_wh, imbalance_wh, outflow_wh, settle_market
+from planner.settlement.makewhole import Claim, Uplift, building_parties, uplift
+from planner.settlement.market import fees_nano, half_loss_wh, imbalance_wh, outflow_wh, settle_market
 from planner.settlement.statements import statements
 from planner.settlement.terms import Terms, terms_of
 
 __all__ = [
     "BuildingLedger",
+    "Claim",
     "LedgerNotBalancedError",
     "Settled",
     "Terms",
+    "fees_nano",
     "half_loss_wh",
     "imbalance_wh",
     "outflow_wh",
@@ -90,25 +92,25 @@ def _ledger(
     return BuildingLedger(ledger.drop(columns="counterparty_kind"), trades, told)
 
 
-def settle_groups(cleared: Cleared, case: Any, claims: Mapping[str, int]) -> Settled:
+def settle_groups(cleared: Cleared, case: Any, claims: Mapping[str, Claim]) -> Settled:
     """The marketplace's ledger alone, where it knows groups and no buildings.
 
-    ``cleared.buildings`` stand for groups; ``claims`` is the make-whole that each asks for, nano-currency.
+    ``cleared.buildings`` stand for groups; ``claims`` is what each says of the buildings in it.
     """
     starts = pd.DatetimeIndex(cleared.starts[: cleared.settled])
     market, paid = settle_market(cleared, terms_of(case), starts, claims)
     return Settled(market, {}, _totals(market, paid.borne_by_operator))
 
 
-def settle_own(cleared: Cleared, case: Any) -> tuple[BuildingLedger, int]:
-    """The ledger of the only building there is, and the make-whole it is owed (nano-currency), paid by the operator."""
+def settle_own(cleared: Cleared, case: Any) -> tuple[BuildingLedger, Claim]:
+    """The ledger of the only building there is, and what it claims: make-whole, paid by the operator, and fees."""
     (building,) = cleared.buildings
     terms = terms_of(case)
     starts = pd.DatetimeIndex(cleared.starts[: cleared.settled])
     paid = uplift(building_parties(cleared), False, 0)
     (contract,) = [zone.contract_price_nano for zone in cleared.zones if zone.zone == building.zone]
     ledger = _ledger(building, cleared, terms, contract, paid, starts, _uses(terms.nodes))
-    return ledger, sum(paid.make_whole.values())
+    return ledger, Claim(sum(paid.make_whole.values()), fees_nano(building, terms, cleared.settled))
 
 
 def _uses(nodes: pd.DataFrame) -> dict[str, str]:

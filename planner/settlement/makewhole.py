@@ -73,11 +73,23 @@ def _party(building: ClearedBuilding, settled: int) -> Party:
     return Party(building.building, loss, total(abs(position[:settled])))
 
 
-def claimed(party: Party, make_whole_nano: int | None) -> Party:
+@dataclass(frozen=True)
+class Claim:
+    """What a group says of its buildings' day, nano-currency: make-whole they are owed, and the fees they paid.
+
+    ``fees_nano`` is None where they follow from the group's position.
+    """
+
+    make_whole_nano: int
+    fees_nano: int | None = None
+
+
+def claimed(party: Party, claim: Claim | None) -> Party:
     """The party with the make-whole it asks for; None leaves it as it is."""
-    if make_whole_nano is None:
+    if claim is None:
         return party
-    return replace(party, loss_nano=make_whole_nano if make_whole_nano > 0 else min(party.loss_nano, 0))
+    asked = claim.make_whole_nano
+    return replace(party, loss_nano=asked if asked > 0 else min(party.loss_nano, 0))
 
 
 def order_parties(cleared: Cleared, prices: Mapping[str, pd.Series], terms: Terms) -> list[Party]:

@@ -8,15 +8,16 @@ inside their buildings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from planner.cleared import Acceptance, Cleared, ClearedZone, Flow, Wh
-from planner.money import price_nano, total
+from planner.cleared import Acceptance, Cleared, ClearedBuilding, ClearedZone, Flow, Wh
+from planner.money import price_nano, product, total
 from planner.settlement.journal import Journal, LedgerNotBalancedError, check_closed
-from planner.settlement.makewhole import Uplift, building_parties, claimed, order_name, order_parties, uplift
+from planner.settlement.makewhole import Claim, Uplift, building_parties, claimed, order_name, order_parties, uplift
 from planner.settlement.terms import Terms
 
 # A cohort's buildings may have different node prices: one sum per group tells nobody apart.
@@ -54,16 +55,17 @@ def imbalance_wh(cleared: Cleared, zone: ClearedZone) -> Wh:
 
 
 def settle_market(
-    cleared: Cleared, terms: Terms, starts: pd.DatetimeIndex, claims: Mapping[str, int] | None = None
+    cleared: Cleared, terms: Terms, starts: pd.DatetimeIndex, claims: Mapping[str, Claim] | None = None
 ) -> tuple[pd.DataFrame, Uplift]:
     """The marketplace's ledger of the delivery day, and what make-whole came to.
 
-    ``claims`` (nano-currency, by building) go before what cost and position alone would say.
+    ``claims`` (by building) go before what cost and position alone would say.
     """
     _check_balance(cleared)
     journal, n = Journal(), cleared.settled
     price = {zone.zone: zone.price_nano[:n] for zone in cleared.zones}
-    _book_groups(journal, cleared, price, terms)
+    _book_groups(journal, cleared, price)
+    _book_fees(journal, cleared, terms, claims or {})
     _book_neighbours(journal, cleared, price)
     _book_orders(journal, cleared, price, terms)
     for flow in cleared.flows:
@@ -84,8 +86,8 @@ def _check_balance(cleared: Cleared) -> None:
             raise LedgerNotBalancedError(f"zone {zone.zone}, interval {at + 1}: {rest[at]} Wh come from nowhere")
 
 
-def _book_groups(journal: Journal, cleared: Cleared, price: Mapping[str, Wh], terms: Terms) -> None:
-    """Positions at node prices with fees; what a node's price differs from its zone's is rent of the network."""
+def _book_groups(journal: Journal, cleared: Cleared, price: Mapping[str, Wh]) -> None:
+    """Positions at node prices; what a node's price differs from its zone's is rent of the network."""
     trading = [b for b in cleared.buildings if not b.dark]
     if not trading:
         return
@@ -98,10 +100,43 @@ def _book_groups(journal: Journal, cleared: Cleared, price: Mapping[str, Wh], te
     journal.energy(
         ["network"] * len(trading), "congestion_rent", np.where(node == zonal, 0, position), zonal - node, "group"
     )
+
+
+def _book_fees(journal: Journal, cleared: Cleared, terms: Terms, claims: Mapping[str, Claim]) -> None:
+    """Fees on every building's position: by interval where a group is one building, else its sum of the day.
+
+    What a cohort's buildings bought in an interval, less what the cohort did, is what the others of them sold.
+    """
+    trading = [b for b in cleared.buildings if not b.dark]
+    members = Counter(b.group for b in trading)
+    alone, of_day = [], dict.fromkeys((group for group, count in members.items() if count > 1), 0)
+    for b in trading:
+        claim = claims.get(b.building, Claim(0))
+        if claim.fees_nano is not None:
+            of_day[b.group] = claim.fees_nano
+        elif b.group in of_day:
+            of_day[b.group] += fees_nano(b, terms, cleared.settled)
+        else:
+            alone.append(b)
+    _book_fees_by_interval(journal, alone, terms, cleared.settled)
+    journal.money([f"group:{group}" for group in of_day], "fee", [-fees for fees in of_day.values()], "marketplace")
+    journal.money(("marketplace",), "fee", (sum(of_day.values()),), "group")
+
+
+def _book_fees_by_interval(journal: Journal, alone: Sequence[ClearedBuilding], terms: Terms, n: int) -> None:
+    groups = [f"group:{b.group}" for b in alone]
+    position = np.array([b.position_wh[:n] for b in alone], dtype=np.int64).reshape(len(alone), n)
     for fee, charged in ((terms.buy_fee_nano, position), (terms.sell_fee_nano, -position)):
         charged = np.maximum(charged, 0) if fee else np.zeros_like(charged)
         journal.energy(groups, "fee", charged, np.full(n, fee), "marketplace")
         journal.energy(("marketplace",), "fee", -charged.sum(axis=0, keepdims=True), np.full(n, fee), "group")
+
+
+def fees_nano(building: ClearedBuilding, terms: Terms, settled: int) -> int:
+    """What a building pays in fees on its position of the day, nano-currency."""
+    position = building.position_wh[:settled]
+    sides = ((terms.buy_fee_nano, np.maximum(position, 0)), (terms.sell_fee_nano, np.maximum(-position, 0)))
+    return sum(total(product(energy, np.array([fee]))) for fee, energy in sides)
 
 
 def _book_neighbours(journal: Journal, cleared: Cleared, price: Mapping[str, Wh]) -> None:
@@ -153,7 +188,7 @@ def _rent(frame: pd.DataFrame) -> int:
 
 
 def _uplift(
-    cleared: Cleared, terms: Terms, price: Mapping[str, Wh], rent_nano: int, claims: Mapping[str, int]
+    cleared: Cleared, terms: Terms, price: Mapping[str, Wh], rent_nano: int, claims: Mapping[str, Claim]
 ) -> Uplift:
     by_interval = {zone: pd.Series(nano, index=range(1, len(nano) + 1)) for zone, nano in price.items()}
     orders = [] if terms.pay_as_bid else order_parties(cleared, by_interval, terms)

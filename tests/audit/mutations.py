@@ -43,6 +43,19 @@ def without(file: str, **where: Any) -> Mutation:
     return mutate
 
 
+def added(file: str, *entries: tuple[str, str, str]) -> Mutation:
+    """Append amounts of the whole day to a ledger: account, line, amount."""
+
+    def mutate(run: Path) -> None:
+        path = run / file
+        rows = list(csv.DictReader(path.open(encoding="utf-8")))
+        empty = dict.fromkeys(rows[0], "")
+        more = [{**empty, "account": account, "line": line, "amount": amount} for account, line, amount in entries]
+        _write(path, [*rows, *more])
+
+    return mutate
+
+
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from factory import start, town
-from mutations import Mutation, both, cell, dispatch, entry, reseal, without
+from mutations import Mutation, added, both, cell, dispatch, entry, reseal, without
 
 from planner.audit import RULES, audit
 
@@ -144,6 +144,8 @@ BROKEN: list[tuple[str, Mutation]] = [
     ("S5", cell(CASE1 + "supply.csv", "price_per_mwh", "61", start=start(3))),
     ("S5", cell(B2 + "position.csv", "node_price_per_mwh", "101", interval=4)),
     ("S5", cell(MARKET + "flows.csv", "rent", "0.1", line_id="L", interval=4)),
+    ("S5", without(MARKET + "settlement.csv", line="fee", interval=4)),
+    ("S5", added(MARKET + "settlement.csv", ("group:b2", "fee", "-0.5"), ("marketplace", "fee", "0.5"))),
     ("S6", cell(B1 + "settlement.csv", "energy_kwh", "2.001", account="a1", line="allocated_energy", interval=4)),
     ("S6", cell(B1 + "settlement.csv", "energy_kwh", "1.001", account="a1", line="internal_buy", interval=4)),
     ("S6", cell(MARKET + "settlement.csv", "energy_kwh", "9.001", account="group:b2", line="energy", interval=4)),

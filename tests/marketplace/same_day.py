@@ -6,7 +6,7 @@ from pathlib import Path
 
 from services_world import World
 
-OF_MARKET = ("prices", "positions", "exchange", "flows", "acceptances", "offers", "groups", "rounds")
+OF_MARKET = ("prices", "positions", "exchange", "flows", "acceptances", "offers", "groups", "rounds", "settlement")
 OF_BUILDING = (
     *("units.csv", "position.csv", "dispatch.parquet", "trades.csv", "settlement.csv", "statements.csv"),
     "answer.json",

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
+import pandas as pd
 import pytest
 from same_day import differing
 from services_world import Direct, Hall, Reference, Running, World
@@ -61,6 +62,21 @@ def test_each_part_is_audited_by_its_holder(houses: Reference, served: Path) -> 
         own = audit(houses.world.papers(folder))
         assert not own.violations, str(own)
         assert {"C2", "C10", "C12", "S1"} <= set(own.rules_checked)
+
+
+def test_all_parts_together_are_one_run(houses: Reference, served: Path, tmp_path: Path) -> None:
+    """Whoever were to hold everything finds that the parts agree: a cohort's ledger with its buildings', for one."""
+    whole = Path(shutil.copytree(served, tmp_path / "whole"))
+    for folder in houses.world.buildings:
+        shutil.copytree(houses.world.papers(folder), whole / "buildings" / folder.name)
+    found = audit(whole)
+    assert set(found.rules_violated) <= {"C21", "C24"}, f"a marketplace's certificate counts no units; {found}"
+    assert not {"C14", "C20", "S3", "S5", "S6"} & set(found.rules_not_checkable)
+    told = pd.read_csv(whole / "market/settlement.csv")
+    fees = told[told["account"].str.startswith("group:") & told["line"].eq("fee")]
+    assert fees["interval"].isna().all(), "by interval the fees of a cohort would tell its buildings apart"
+    positions = pd.read_csv(whole / "market/positions.csv")
+    assert -fees["amount"].sum() * 1000 > 8.0 * positions["requested_kwh"].sum() + 1, "they sold to each other"
 
 
 def test_the_marketplace_holds_nothing_of_a_unit(houses: Reference, served: Path) -> None:
