@@ -13,11 +13,12 @@ from pathlib import Path
 
 from planner.case import Case
 from planner.groups import Group, GroupKind, enrolment_of_site
+from planner.problems import InvalidInput, Problem
 from planner.security.churn import Standing, standing
 from planner.security.enrolment import Member
 from planner.security.gate import Gate
 from planner.security.policy import Policy
-from planner.security.releases import ReleaseLedger
+from planner.security.releases import NoLedgerError, ReleaseLedger
 from planner.security.reviews import Reviews
 from planner.security.slot import Slot
 from planner_models.words import City, IntervalGrid
@@ -29,6 +30,19 @@ def ledger_beside(run: Path, site: str) -> Path:
     return run.parent / f"{name}.releases.sqlite"
 
 
+def copy_of(path: Path, target: Path | None = None) -> ReleaseLedger:
+    """What the ledger at ``path`` remembers, in memory or at ``target``; raises InvalidInput if the file is none."""
+    try:
+        return ReleaseLedger.copy_of(path, target)
+    except NoLedgerError:
+        raise _no_ledger(path) from None
+
+
+def _no_ledger(path: Path | None) -> InvalidInput:
+    hint = "if anything of this month has left the site, clear with the version that wrote it; else name another file"
+    return InvalidInput([Problem(str(path), 0, "is no release ledger, or one of another version", hint=hint)])
+
+
 def clear_id_of(case: Case) -> str:
     """The name of a clear: its day and its input.  The same input is the same clear, another input a new one."""
     return f"{case.settings.delivery_date}.{case.sha256[:16]}"
@@ -38,7 +52,7 @@ def slot_of(grid: IntervalGrid, day: str) -> Slot:
     """What a clear of ``day`` over this horizon speaks of."""
     starts = [int(start.timestamp()) for start in grid.starts]
     length = grid.minutes * 60
-    return Slot(day, starts[0], starts[grid.settled - 1] + length, starts[-1] + length)
+    return Slot(day, starts[0], starts[grid.settled - 1] + length, starts[-1] + length, step_s=length)
 
 
 @dataclass(frozen=True)
@@ -52,10 +66,17 @@ class History:
 
     @classmethod
     def of(cls, city: City, day: str, policy: Policy, ledger: ReleaseLedger) -> History:
-        """Open the month for ``city`` if it is not open; a policy without a gate has no past."""
+        """Open the month for ``city`` if it is not open; a policy without a gate has no past.
+
+        Raises InvalidInput if the ledger's file is none.
+        """
         slot = slot_of(city.grid, day)
-        known = standing(ledger, slot, policy, enrolment_of_site(city)) if policy.gated else Standing()
-        return cls(slot, ledger, known, policy.gated)
+        if not policy.gated:
+            return cls(slot, ledger, Standing(), policy.gated)
+        try:
+            return cls(slot, ledger, standing(ledger, slot, policy, enrolment_of_site(city)), policy.gated)
+        except NoLedgerError:
+            raise _no_ledger(ledger.path) from None
 
     def gate(self, policy: Policy, synthetic: bool) -> Gate:
         """The release gate with this history behind it."""

@@ -7,8 +7,9 @@ from planner.audit.evidence import Evidence
 from planner.audit.findings import Findings
 from planner.audit.release import outbox
 from planner.audit.table import DamagedFileError, MissingFileError
-from planner.security.differencing import Row, isolated
-from planner.security.releases import ReleaseLedger, Spoken
+from planner.security.churn import waits
+from planner.security.differencing import Row, isolated, occupants_of, smallest_difference
+from planner.security.releases import NoLedgerError, ReleaseLedger, Said, Spoken
 
 REPORT = "market/privacy.json"
 FIELDS = ("report", "day", "clear", "policy", "policy_sha256", "unit", "rules", "groups")
@@ -22,30 +23,48 @@ def ledger_of(run: Evidence) -> tuple[ReleaseLedger, str]:
     policy_of(run)
     clear_id = str(run.json(REPORT).get("clear", ""))
     for path in sorted(run.root.resolve().parent.glob("*.releases.sqlite")):
-        ledger = ReleaseLedger.copy_of(path)
+        try:
+            ledger = ReleaseLedger.copy_of(path)
+        except NoLedgerError:
+            continue
         if any(spoken.clear_id == clear_id for spoken in ledger.all()):
             return ledger, clear_id
     raise MissingFileError(NO_LEDGER)
 
 
 def check_overlap(run: Evidence, found: Findings) -> None:
-    """R8: no sum over fewer than k occupants follows from the sums of this day and of releases that overlap it."""
+    """R8: nothing about a few occupants follows from this day's sums, and from what was said beside and before."""
     policy = policy_of(run)
     rows: set[Row] = {frozenset(group.places) for group in speaking_groups(run).values()}
     try:
         ledger, clear_id = ledger_of(run)
         slot = next(spoken.slot for spoken in ledger.all() if spoken.clear_id == clear_id)
         rows = ledger.rosters_beside(slot)
+        _check_answers(list(ledger.said_of(slot)), policy.k_active, found)
     except MissingFileError:
         pass  # the groups of the run alone
     smallest = isolated([row for row in rows if row], policy.k_active)
     if smallest is not None:
         what = "released sums together give away a few occupants"
-        found.add("R8", "market/groups.csv", what, len({who for _, who in smallest}), policy.k_active)
+        found.add("R8", "market/groups.csv", what, occupants_of(smallest), policy.k_active)
+    nearest = min((n for row in rows if (n := smallest_difference(list(rows), row))), default=policy.k_active)
+    if nearest < policy.k_active:
+        found.add("R8", "market/groups.csv", "two released sums differ in a few occupants", nearest, policy.k_active)
+
+
+def _check_answers(said: list[Said], k: int, found: Findings) -> None:
+    """Any two answers about the same instants differ in nobody's position or in those of k on the roster."""
+    for n, later in enumerate(said):
+        for earlier in said[:n]:
+            changed = earlier.changed(later)
+            if changed and occupants_of(changed & later.roster) < k:
+                what = "two answers differ in the positions of a few occupants"
+                found.add("R8", "outbox/", what, occupants_of(changed), k, name=later.group)
 
 
 def check_memory(run: Evidence, found: Findings) -> None:
-    """R9: who spoke is remembered, about the month's roster, and every clear of a day is about the same occupants."""
+    """R9: who spoke is remembered and was allowed to: about the month's roster, alike in every clear of the day."""
+    policy = policy_of(run)
     ledger, clear_id = ledger_of(run)
     spoken: dict[str, list[Spoken]] = {}
     for entry in ledger.all():
@@ -58,10 +77,18 @@ def check_memory(run: Evidence, found: Findings) -> None:
         buildings = {building for building, _ in now.roster}
         if now.roster != ledger.places_of(now.slot.epoch, buildings):
             found.add("R9", "privacy.json", "the roster is not that of the month", name=name)
+        if waits(ledger.last_roster(name, now.slot.epoch), now.roster, policy):
+            found.add("R9", "privacy.json", "too few occupants changed since the group last spoke", name=name)
+        if ledger.flips(name, now.slot.epoch, now.slot.day) >= policy.flips_allowed:
+            found.add("R9", "privacy.json", "the group spoke and kept silent by turns before", name=name)
         for entry in spoken[name]:
             same_day = entry.slot.begin < now.slot.settled_until and now.slot.begin < entry.slot.settled_until
-            if same_day and entry.slot.product == now.slot.product and entry.roster != now.roster:
+            if not same_day or entry.slot.product != now.slot.product:
+                continue
+            if entry.roster != now.roster:
                 found.add("R9", "privacy.json", "the day was released for other occupants as well", name=name)
+            if entry.slot != now.slot:
+                found.add("R9", "privacy.json", "the day was released over other intervals as well", name=name)
 
 
 def check_report(run: Evidence, found: Findings) -> None:

@@ -124,12 +124,11 @@ def attack(
     Example: planner privacy attack data/riverside
     """
     from planner.groups import release_groups
-    from planner.history import History, ledger_beside
+    from planner.history import History, copy_of, ledger_beside
     from planner.preparation import prepare
     from planner.privacy import attack as attacks
     from planner.privacy.profiles import metered_days
     from planner.provenance import look_back
-    from planner.security.releases import ReleaseLedger
 
     read = _valid_case(case, date)
     policy = _policy(None, read.settings.privacy.preset)
@@ -138,7 +137,7 @@ def attack(
     left = attacks.leavers(profiles, seed)
     city = prepare(read, look_back(read).tomorrow)
     path = ledger or ledger_beside(default_run(read), read.settings.name)
-    with ReleaseLedger.copy_of(path) as copy:
+    with copy_of(path) as copy:
         history = History.of(city, str(read.settings.delivery_date), policy, copy)
         groups = release_groups(city, policy, history.standing)
         subtracted = attacks.differences(read, city, groups, {spoken.roster for spoken in copy.all()})

@@ -210,11 +210,10 @@ def _rerun(console: Console, folder: Path, path: Path) -> dict[str, Any]:
 
 def _ledger_before(folder: Path, case: Case, scratch: Path) -> Path:
     """A copy of the release ledger beside a run, as if the run's clear had not been."""
-    from planner.history import clear_id_of, ledger_beside
-    from planner.security.releases import ReleaseLedger
+    from planner.history import clear_id_of, copy_of, ledger_beside
 
     path = scratch / "releases.sqlite"
-    with ReleaseLedger.copy_of(ledger_beside(folder, case.settings.name), path) as copy:
+    with copy_of(ledger_beside(folder, case.settings.name), path) as copy:
         copy.forget(clear_id_of(case))
     return path
 

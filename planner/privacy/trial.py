@@ -12,7 +12,7 @@ import numpy as np
 from planner.case import Case
 from planner.gateway import LocalGateway
 from planner.groups import Group, GroupKind, enrolments, release_groups
-from planner.history import History
+from planner.history import History, copy_of
 from planner.ledger import Run
 from planner.preparation import prepare
 from planner.privacy.recount import groups_of, houses_of
@@ -22,7 +22,6 @@ from planner.security.disclosure import Findings, examine, static_size
 from planner.security.enrolment import Enrolment, Wh
 from planner.security.gate import Gate, Refusal, Release, ReleaseCandidate, Step
 from planner.security.policy import Policy
-from planner.security.releases import ReleaseLedger
 from planner.security.slot import Slot
 from planner_models.solve import Options
 from planner_models.words import City
@@ -61,7 +60,7 @@ def try_case(case: Case, policy: Policy, ledger: Path) -> tuple[Verdict, ...]:
     The ledger is read, not written.  Raises InvalidInput for a case that cannot be read.
     """
     city = prepare(case, look_back(case).tomorrow)
-    history = History.of(city, str(case.settings.delivery_date), policy, ReleaseLedger.copy_of(ledger))
+    history = History.of(city, str(case.settings.delivery_date), policy, copy_of(ledger))
     groups = release_groups(city, policy, history.standing)
     enrolled = enrolments(city, groups, history.standing)
     options = Options(gap=0.01, time_limit_s=60.0, seed=case.settings.solver.seed)

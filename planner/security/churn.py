@@ -26,11 +26,9 @@ def changes(last: Row | None, now: Row) -> int:
     return 0 if last is None else occupants_of(last ^ now)
 
 
-def waits(last: Row | None, enrolment: Enrolment, policy: Policy) -> bool:
+def waits(last: Row | None, now: Row, policy: Policy) -> bool:
     """True for a small group in which somebody, but too few, changed."""
-    if len(enrolment.occupant_weights) >= policy.settled_occupants:
-        return False
-    return 0 < changes(last, enrolment.places) < policy.changes_together
+    return occupants_of(now) < policy.settled_occupants and 0 < changes(last, now) < policy.changes_together
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Standing:
         """Why a group may not speak on its own this month; None if it may."""
         if self.locked(enrolment.group):
             return LOCKED
-        return CHANGED if waits(self.last(enrolment.group), enrolment, policy) else None
+        return CHANGED if waits(self.last(enrolment.group), enrolment.places, policy) else None
 
 
 def standing(ledger: ReleaseLedger, slot: Slot, policy: Policy, enrolled: Enrolment) -> Standing:

@@ -32,17 +32,46 @@ def smallest_difference(rows: Sequence[Row], new: Row) -> int | None:
     return min(sizes, default=None)
 
 
-def isolated(rows: Iterable[Row], k: int) -> frozenset[Place] | None:
-    """A smallest set of fewer than ``k`` occupants, alike in all rows, whose own sum follows from the rows."""
+def isolated(rows: Iterable[Row], k: int, most: int | None = None) -> Row | None:
+    """A smallest set of fewer than ``k`` occupants whose own sum follows from the rows; None where there is none.
+
+    Such a set is a union of columns, all of them small.  With the large columns first, the echelon rows that start
+    at a small one span all that can be said of small columns alone; where a sum of them is a set, each is in it once
+    or not at all, since its pivot appears nowhere else.  At most ``most`` of them are added up (None: all).
+    """
     distinct = sorted(set(rows), key=sorted)
-    columns = _columns(distinct)
-    small = [j for j, places in enumerate(columns) if occupants_of(places) < k]
-    if not small:
-        return None
-    width = range(len(columns))
-    matrix = [[Fraction(int(_has(row, columns[j]))) for j in width] for row in distinct]
-    found = [columns[j] for j in _unit_rows(matrix) if j in small]
-    return min(found, key=lambda places: (occupants_of(places), sorted(places)), default=None)
+    columns = sorted(_columns(distinct), key=lambda places: occupants_of(places) < k)
+    matrix = [[Fraction(int(_has(row, places))) for places in columns] for row in distinct]
+    large = sum(occupants_of(places) >= k for places in columns)
+    narrow = [(columns[pivot], row) for pivot, row in _echelon(matrix) if pivot >= large]
+    start = [Fraction(0)] * len(columns)
+    return _smallest_sum(narrow, columns, frozenset(), start, k, len(narrow) if most is None else most)
+
+
+def _smallest_sum(
+    rows: Sequence[tuple[Row, list[Fraction]]],
+    columns: Sequence[Row],
+    pivots: Row,
+    total: list[Fraction],
+    k: int,
+    most: int,
+) -> Row | None:
+    """The smallest set below ``k`` occupants that ``total`` becomes when up to ``most`` of the rows are added.
+
+    ``pivots`` are the places at the pivots of what was added already: they are in every set it can become.
+    """
+    best = None
+    if pivots and set(total) <= {0, 1}:
+        whole = frozenset().union(*(places for places, value in zip(columns, total, strict=True) if value))
+        if occupants_of(whole) < k:
+            best, k = whole, occupants_of(whole)
+    for i, (pivot, row) in enumerate(rows if most else ()):
+        if occupants_of(pivots | pivot) < k:
+            wider = [a + b for a, b in zip(total, row, strict=True)]
+            found = _smallest_sum(rows[i + 1 :], columns, pivots | pivot, wider, k, most - 1)
+            if found is not None:
+                best, k = found, occupants_of(found)
+    return best
 
 
 def connected(rows: Iterable[Row], new: Row) -> list[Row]:
@@ -57,7 +86,7 @@ def connected(rows: Iterable[Row], new: Row) -> list[Row]:
         reached.update(*near)
 
 
-def _columns(rows: Sequence[Row]) -> list[frozenset[Place]]:
+def _columns(rows: Sequence[Row]) -> list[Row]:
     """Places by the rows in which they appear: one column for all that are alike."""
     where: defaultdict[Place, int] = defaultdict(int)
     for number, row in enumerate(rows):
@@ -69,19 +98,16 @@ def _columns(rows: Sequence[Row]) -> list[frozenset[Place]]:
     return [frozenset(alike[pattern]) for pattern in sorted(alike)]
 
 
-def _has(row: Row, places: frozenset[Place]) -> bool:
+def _has(row: Row, places: Row) -> bool:
     return not places.isdisjoint(row)
 
 
-def _unit_rows(matrix: list[list[Fraction]]) -> list[int]:
-    """Columns whose unit vector lies in the row space: rows of the reduced echelon form with a single entry.
-
-    A unit vector in the row space combines the echelon rows with its own entries at their pivots as weights, so its
-    one entry stands at a pivot and it is that pivot's row.
-    """
-    rank = 0
+def _echelon(matrix: list[list[Fraction]]) -> list[tuple[int, list[Fraction]]]:
+    """(pivot, row) of the reduced echelon form, from left to right."""
+    pivots: list[int] = []
     width = len(matrix[0]) if matrix else 0
     for column in range(width):
+        rank = len(pivots)
         pivot = next((r for r in range(rank, len(matrix)) if matrix[r][column]), None)
         if pivot is None:
             continue
@@ -91,6 +117,5 @@ def _unit_rows(matrix: list[list[Fraction]]) -> list[int]:
         for r, row in enumerate(matrix):
             if r != rank and (factor := row[column]):
                 matrix[r] = [value - factor * head for value, head in zip(row, matrix[rank], strict=True)]
-        rank += 1
-    entries = [[j for j, value in enumerate(row) if value] for row in matrix[:rank]]
-    return [row[0] for row in entries if len(row) == 1]
+        pivots.append(column)
+    return list(zip(pivots, matrix, strict=False))

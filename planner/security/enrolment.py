@@ -140,12 +140,12 @@ class Enrolment:
         pairs = np.array(counted, dtype=np.intp).reshape(-1, 2)
         return pairs[:, 0], pairs[:, 1]
 
-    def rows_of_occupants(self) -> dict[str, list[int]]:
-        """Row numbers of the counted units of each occupant."""
-        rows: dict[str, list[int]] = {}
+    def rows_of_places(self) -> dict[Place, list[int]]:
+        """Row numbers of the counted units of each occupant in each building."""
+        rows: dict[Place, list[int]] = {}
         for row, unit in enumerate(self.units):
             if unit.counted:
-                rows.setdefault(unit.occupant, []).append(row)
+                rows.setdefault((unit.building, unit.occupant), []).append(row)
         return rows
 
     def _weights(self, key: Callable[[Member], str]) -> Counter[str]:

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from planner.security.enrolment import Enrolment, Level, Member, Place, Wh
+from planner.security.enrolment import Enrolment, Level, Member, Place
 from planner.security.slot import Slot
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 DIGEST_BYTES = 16
 WAIT_S = 30.0
+VERSION = 2
+"""Of the tables below; a ledger of another one is not read, since what it remembers could not be compared."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS site (salt BLOB NOT NULL);
@@ -36,15 +38,17 @@ CREATE TABLE IF NOT EXISTS member (
 CREATE TABLE IF NOT EXISTS roster (sha256 TEXT PRIMARY KEY, places TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS release (
     grp TEXT NOT NULL, clear TEXT NOT NULL, product TEXT NOT NULL, day TEXT NOT NULL, first INTEGER NOT NULL,
-    settled INTEGER NOT NULL, until INTEGER NOT NULL, level TEXT NOT NULL, policy TEXT NOT NULL, roster TEXT NOT NULL,
-    PRIMARY KEY (grp, clear, product, first)) WITHOUT ROWID;
+    settled INTEGER NOT NULL, until INTEGER NOT NULL, step INTEGER NOT NULL, level TEXT NOT NULL, policy TEXT NOT NULL,
+    roster TEXT NOT NULL, PRIMARY KEY (grp, clear, product, first)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS said (
     grp TEXT NOT NULL, clear TEXT NOT NULL, first INTEGER NOT NULL, until INTEGER NOT NULL, kind TEXT NOT NULL,
-    body TEXT NOT NULL, digests BLOB NOT NULL, PRIMARY KEY (grp, clear, body)) WITHOUT ROWID;
+    body TEXT NOT NULL, digests TEXT NOT NULL, PRIMARY KEY (grp, clear, body)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS day (
     grp TEXT NOT NULL, epoch TEXT NOT NULL, day TEXT NOT NULL, spoke INTEGER NOT NULL,
     PRIMARY KEY (grp, day)) WITHOUT ROWID;
 """
+
+_SPOKEN = "grp, clear, day, first, settled, until, product, step, level, policy, roster"
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,36 @@ class Spoken:
     level: Level
     policy: str
     roster: frozenset[Place]
+
+
+@dataclass(frozen=True)
+class Said:
+    """One thing that a group says: about whom, and a hash of the position of each place that has one."""
+
+    group: str
+    roster: frozenset[Place]
+    digests: Mapping[Place, str]
+
+    @property
+    def buildings(self) -> set[str]:
+        """Those that are spoken for, whether or not anybody in them is on the roster."""
+        return {building for building, _ in (*self.roster, *self.digests)}
+
+    def changed(self, other: Said) -> set[Place]:
+        """The places whose positions differ.
+
+        Between two groups, those in buildings that both speak for; who is on one roster alone is told apart by the
+        rosters already.
+        """
+        every = self.digests.keys() | other.digests.keys()
+        differ = {place for place in every if self.digests.get(place) != other.digests.get(place)}
+        if self.group == other.group:
+            return differ
+        return {p for p in differ - (self.roster ^ other.roster) if p[0] in self.buildings & other.buildings}
+
+
+class NoLedgerError(Exception):
+    """The file is no release ledger, or one of another version."""
 
 
 class ReleaseLedger:
@@ -72,9 +106,11 @@ class ReleaseLedger:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         db = sqlite3.connect(":memory:" if self.path is None else self.path, isolation_level=None, timeout=WAIT_S)
+        _require_ledger(db)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.executescript(_SCHEMA)
+        db.execute(f"PRAGMA user_version = {VERSION}")
         return db
 
     def __reduce__(self) -> tuple[type[ReleaseLedger], tuple[Path]]:
@@ -85,11 +121,15 @@ class ReleaseLedger:
 
     @classmethod
     def copy_of(cls, path: Path, target: Path | None = None) -> ReleaseLedger:
-        """What stands at ``path`` (nothing, where there is no file) in memory or at ``target``, to try things out."""
+        """What stands at ``path`` (nothing, where there is no file) in memory or at ``target``, to try things out.
+
+        Raises NoLedgerError; so does the first question to a ledger that is opened in place.
+        """
         copy = cls(target)
         if path.is_file():
             source = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=WAIT_S)
             try:
+                _require_ledger(source)
                 source.backup(copy._db)
             finally:
                 source.close()
@@ -158,49 +198,53 @@ class ReleaseLedger:
         query = "SELECT DISTINCT roster FROM release WHERE first < ? AND until > ?"
         return {self._roster(key) for (key,) in self._db.execute(query, (slot.until, slot.begin))}
 
-    def same_day(self, group: str, slot: Slot) -> set[frozenset[Place]]:
-        """What the group's own releases of the same product and, in part, the same settled instants are about."""
-        query = "SELECT DISTINCT roster FROM release WHERE grp = ? AND product = ? AND first < ? AND settled > ?"
-        wanted = (group, slot.product, slot.settled_until, slot.begin)
-        return {self._roster(key) for (key,) in self._db.execute(query, wanted)}
+    def same_day(self, enrolment: Enrolment, slot: Slot) -> list[Spoken]:
+        """Releases of the same product, by the group or about anybody in it, of in part the same settled instants."""
+        query = f"SELECT {_SPOKEN} FROM release WHERE product = ? AND first < ? AND settled > ? ORDER BY clear, grp"
+        found = self._db.execute(query, (slot.product, slot.settled_until, slot.begin))
+        every = (self._spoken(row) for row in found)
+        return [s for s in every if s.group == enrolment.group or not s.roster.isdisjoint(enrolment.places)]
 
     def all(self) -> list[Spoken]:
         """Every release, by day, clear and group."""
-        query = (
-            "SELECT grp, clear, day, first, settled, until, product, level, policy, roster FROM release "
-            "ORDER BY day, clear, grp"
-        )
+        query = f"SELECT {_SPOKEN} FROM release ORDER BY day, clear, grp"
         return [self._spoken(row) for row in self._db.execute(query)]
 
     def _spoken(self, row: Sequence) -> Spoken:
-        group, clear_id, day, first, settled, until, product, level, policy, roster = row
-        slot = Slot(day, first, settled, until, product)
+        group, clear_id, day, first, settled, until, product, step, level, policy, roster = row
+        slot = Slot(day, first, settled, until, product, step)
         return Spoken(group, clear_id, slot, Level(level), policy, self._roster(roster))
 
-    def digests(self, group: str, slot: Slot) -> Iterator[dict[str, str]]:
-        """The hash of each occupant's position, for all that the group said of exactly these instants."""
+    def said_of(self, slot: Slot, among: frozenset[Place] | None = None, group: str = "") -> Iterator[Said]:
+        """All that was said of exactly these instants, or of it what ``group`` said or what is about ``among``."""
+        query = "SELECT DISTINCT grp, roster FROM release WHERE first = ? AND until = ? ORDER BY grp"
+        groups = self._db.execute(query, (slot.begin, slot.until)).fetchall()
         query = "SELECT DISTINCT digests FROM said WHERE grp = ? AND first = ? AND until = ?"
-        for (digests,) in self._db.execute(query, (group, slot.begin, slot.until)):
-            yield json.loads(digests)
+        for name, key in groups:
+            roster = self._roster(key)
+            if among is None or name == group or not roster.isdisjoint(among):
+                for (digests,) in self._db.execute(query, (name, slot.begin, slot.until)):
+                    yield Said(name, roster, {(b, o): value for b, o, value in json.loads(digests)})
 
-    def digest(self, enrolment: Enrolment, delta_wh: Wh) -> dict[str, str]:
-        """A salted hash of each occupant's positions, unit by unit in the order of their ids."""
-        out = {}
-        for occupant, rows in sorted(enrolment.rows_of_occupants().items()):
-            ordered = sorted(rows, key=lambda row: (enrolment.units[row].building, enrolment.units[row].id))
-            values = delta_wh[ordered].astype("<i8").tobytes()
-            out[occupant] = hashlib.sha256(self._salt + b"position\0" + values).hexdigest()[: 2 * DIGEST_BYTES]
-        return out
+    def would_say(self, candidate: ReleaseCandidate) -> Said:
+        """What the ledger would remember: a salted hash of each place's position, units in the order of their ids."""
+        enrolment, digests = candidate.enrolment, {}
+        for place, rows in enrolment.rows_of_places().items():
+            values = candidate.delta_wh[sorted(rows, key=lambda row: enrolment.units[row].id)].astype("<i8")
+            if values.any():
+                hashed = hashlib.sha256(self._salt + b"position\0" + values.tobytes())
+                digests[place] = hashed.hexdigest()[: 2 * DIGEST_BYTES]
+        return Said(enrolment.group, enrolment.places, digests)
 
     def record(self, candidate: ReleaseCandidate, release: Release) -> None:
         """Remember a release; to be called before its bytes leave."""
         enrolment, slot = candidate.enrolment, candidate.slot
         roster = self._keep_roster(enrolment.places)
         body = hashlib.sha256(release.kind.encode() + b"\0" + release.body).hexdigest()
-        digests = json.dumps(self.digest(enrolment, candidate.delta_wh), sort_keys=True)
+        digests = json.dumps(sorted([*place, value] for place, value in self.would_say(candidate).digests.items()))
         with self._writing():
             self._db.execute(
-                "INSERT OR IGNORE INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     enrolment.group,
                     release.clear_id,
@@ -209,6 +253,7 @@ class ReleaseLedger:
                     slot.begin,
                     slot.settled_until,
                     slot.until,
+                    slot.step_s,
                     enrolment.level.value,
                     release.policy,
                     roster,
@@ -272,3 +317,15 @@ class ReleaseLedger:
             (text,) = self._db.execute("SELECT places FROM roster WHERE sha256 = ?", (key,)).fetchone()
             self._rosters[key] = frozenset((building, occupant) for building, occupant in json.loads(text))
         return self._rosters[key]
+
+
+def _require_ledger(db: sqlite3.Connection) -> None:
+    """Raises NoLedgerError, and closes ``db``, unless it is empty or a ledger of this version."""
+    try:
+        empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if empty or db.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+            return
+    except sqlite3.DatabaseError:
+        pass
+    db.close()
+    raise NoLedgerError

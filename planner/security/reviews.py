@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from planner.security.churn import waits
-from planner.security.differencing import connected, isolated, narrow_differences
+from planner.security.differencing import connected, isolated, narrow_differences, occupants_of
 from planner.security.disclosure import Findings
 from planner.security.gate import Refusal, ReleaseCandidate, Review, Step
 from planner.security.policy import Policy
@@ -25,12 +25,14 @@ class Reviews:
     def successive(self, candidate: ReleaseCandidate, policy: Policy, findings: Findings) -> Refusal | None:
         """Any two answers about the same instants differ in nobody's position or in at least k occupants'.
 
-        Not only in the last one: who holds the first and the third answer can subtract them as well.
+        Not only in the last one: who holds the first and the third answer can subtract them as well; nor only in the
+        group's own, where buildings spoke in another group before.  Who joined since the roster was fixed is
+        protected and helps no count.
         """
-        now = self.ledger.digest(candidate.enrolment, candidate.delta_wh)
-        for before in self.ledger.digests(candidate.enrolment.group, candidate.slot):
-            changed = sum(before.get(occupant) != now.get(occupant) for occupant in before.keys() | now.keys())
-            if 0 < changed < policy.k_active:
+        now = self.ledger.would_say(candidate)
+        for before in self.ledger.said_of(candidate.slot, now.roster, now.group):
+            changed = before.changed(now)
+            if changed and occupants_of(changed & now.roster) < policy.k_active:
                 return Refusal(Step.SUCCESSIVE, "too few occupants changed since an earlier answer", findings)
         return None
 
@@ -46,10 +48,16 @@ class Reviews:
         return None
 
     def once(self, candidate: ReleaseCandidate, policy: Policy, findings: Findings) -> Refusal | None:
-        """A group speaks once of an interval; a clear anew, under its own id, is about the same occupants."""
-        if self.ledger.same_day(candidate.enrolment.group, candidate.slot) <= {candidate.enrolment.places}:
-            return None
-        return Refusal(Step.ONCE, "the day was released before, for other occupants", findings)
+        """A group speaks once of an interval; a clear anew, under its own id, is about the same occupants and steps.
+
+        Sums over a day cut otherwise are sums of the same hours, and no two answers of them could be compared.
+        """
+        for spoken in self.ledger.same_day(candidate.enrolment, candidate.slot):
+            if spoken.group == candidate.enrolment.group and spoken.roster != candidate.enrolment.places:
+                return Refusal(Step.ONCE, "the day was released before, for other occupants", findings)
+            if spoken.slot != candidate.slot:
+                return Refusal(Step.ONCE, "the day was released before, over other intervals", findings)
+        return None
 
     def churn(self, candidate: ReleaseCandidate, policy: Policy, findings: Findings) -> Refusal | None:
         """The roster is the month's, and a small group that changed waits until more have changed."""
@@ -57,7 +65,7 @@ class Reviews:
         buildings = {unit.building for unit in enrolment.units}
         if self.ledger.places_of(slot.epoch, buildings) != enrolment.places:
             return Refusal(Step.CHURN, "the roster is not that of the month", findings)
-        if waits(self.ledger.last_roster(enrolment.group, slot.epoch), enrolment, policy):
+        if waits(self.ledger.last_roster(enrolment.group, slot.epoch), enrolment.places, policy):
             return Refusal(Step.CHURN, "too few occupants changed since the group last spoke", findings)
         if self.ledger.flips(enrolment.group, slot.epoch, slot.day) >= policy.flips_allowed:
             return Refusal(Step.CHURN, "the group spoke and kept silent by turns", findings)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from hypothesis import given
+import numpy as np
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.security.differencing import Row, connected, isolated, narrow_differences, smallest_difference
@@ -70,14 +71,35 @@ def test_connected_rows_only() -> None:
     assert set(connected(rows, row("ab"))) == {row("ab"), row("abc"), row("cde")}
 
 
-@given(st.lists(st.integers(1, 31), min_size=1, max_size=4))
-def test_nobody_is_singled_out_unseen(masks: list[int]) -> None:
-    """Every single occupant that small whole multiples can reach is found (the reverse needs no small multiples)."""
-    rows = [row("".join("abcde"[i] for i in range(5) if mask >> i & 1)) for mask in masks]
-    reached = set()
-    for weights in product(range(-2, 3), repeat=len(rows)):
-        total = [sum(w for w, mask in zip(weights, masks, strict=True) if mask >> i & 1) for i in range(5)]
-        hit = [i for i in range(5) if total[i]]
-        reached |= {"abcde"[hit[0]]} if len(hit) == 1 else set()
-    found = isolated(rows, 2)
-    assert (found is not None) or not reached
+def test_T_P16_two_pairs_that_only_come_together() -> None:
+    """Ab + Cd - AC = bd for large A and C: neither pair follows alone, and no two sums differ in a few."""
+    a, c = row("ABCDE"), row("VWXYZ")
+    b, d = row("ef"), row("gh")
+    rows = [a | b, c | d, a | c]
+    assert not any(narrow_differences([one], other, 5) for one in rows for other in rows)
+    assert isolated(rows, 5) == b | d
+    assert isolated(rows, 4) is None
+    assert isolated([a | b, c | d, a | d], 5) is None
+
+
+def row_space(masks: list[int], reach: range) -> set[tuple[int, ...]]:
+    """All sums of whole multiples of the rows."""
+    columns = [[mask >> i & 1 for i in range(6)] for mask in masks]
+    return {
+        tuple(sum(w * row[i] for w, row in zip(weights, columns, strict=True)) for i in range(6))
+        for weights in product(reach, repeat=len(masks))
+    }
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 63), min_size=1, max_size=4), st.integers(2, 4))
+def test_no_few_are_given_away_unseen(masks: list[int], k: int) -> None:
+    """What small whole multiples reach is found, and no larger set instead of a smaller one."""
+    rows = [row("".join("abcdef"[i] for i in range(6) if mask >> i & 1)) for mask in masks]
+    sets = [sum(total) for total in row_space(masks, range(-2, 3)) if set(total) <= {0, 1} and 0 < sum(total) < k]
+    found = isolated(rows, k)
+    assert found is not None or not sets
+    if found is not None:
+        assert len(found) <= min(sets, default=k - 1)
+        matrix = [[int(("b", name) in one) for name in "abcdef"] for one in [*rows, found]]
+        assert np.linalg.matrix_rank(matrix) == np.linalg.matrix_rank(matrix[:-1])
