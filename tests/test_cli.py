@@ -668,3 +668,17 @@ def test_generate_refuses(call: Call, options: list[object], words: str) -> None
     assert said.code == 2
     assert words in said.err
     assert here() == []
+
+
+def test_ingest_reads_a_whole_folder(call: Call, export_file: Path) -> None:
+    """Every file below it under its path from there; hidden ones, which systems leave behind, are passed over."""
+    for name in ("a/one.csv", "b/one.csv", "b/.one.csv"):
+        target = Path("exports") / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(export_file.read_bytes())
+    said = call("ingest", "exports", "--json")
+    assert said.code == 0
+    files = [report["file"] for report in json.loads(said.out)["files"]]
+    assert files == ["a/one.csv", "b/one.csv", "files together"]
+    Path("nothing").mkdir()
+    assert "holds no file" in call("ingest", "nothing").err

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def ingest(
     console: Console,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Meter exports.", show_default=False)],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Meter exports, or folders of them.", show_default=False)
+    ],
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="OUT", help="The long table: .parquet, .csv, .csv.gz.", show_default=False),
@@ -38,23 +40,27 @@ def ingest(
     The format of every file is detected and reported.
 
     \b
-    Example: planner ingest exports/*.csv --timezone Europe/Stockholm -o history.parquet
+    Example: planner ingest exports --timezone Europe/Stockholm -o history.parquet
     """
     from planner.export import write_table
+    from planner.meters import files_in
     from planner.meters import ingest as read_exports
 
-    _refuse_out(out, paths)
+    files = [path for path, _ in files_in(paths)]
+    if not files:
+        raise refuse("holds no file", "name the folder of the exports", ", ".join(path.name for path in paths))
+    _refuse_out(out, files)
     metered = read_exports(paths, None, format, timezone, keep_going)
+    if metered.problems and metered.table.empty:
+        raise InvalidInput(metered.problems)
     if metered.problems:
         console.problems(metered.problems, "warning")
-        if metered.table.empty:
-            raise InvalidInput(metered.problems)
     if out is not None:
         write_table(metered.table, out)
     text = "\n".join(map(str, metered.reports)) if verbose else overview(metered.reports)
     rows = f"{len(metered.table):,} readings" + (f" in {out}" if out else "; nothing was written, use -o")
-    files = [asdict(report) for report in metered.reports]
-    console.result(f"{text}\n{rows}", {"readings": len(metered.table), "written": str(out or ""), "files": files})
+    found = [asdict(report) for report in metered.reports]
+    console.result(f"{text}\n{rows}", {"readings": len(metered.table), "written": str(out or ""), "files": found})
 
 
 def prices(

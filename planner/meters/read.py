@@ -54,7 +54,7 @@ def ingest(
     timezone: str | None = None,
     keep_going: bool = False,
 ) -> Metered:
-    """Meter exports to the canonical table, written to ``out`` (parquet or CSV) if given.
+    """Meter exports, or folders of them, to the canonical table, written to ``out`` (parquet or CSV) if given.
 
     ``format`` is a name, or ``name:option=value`` (``green_button:epoch=local``).  Raises InvalidInput
     with all problems; with ``keep_going`` rejected rows and files are left out and reported instead.
@@ -62,14 +62,26 @@ def ingest(
     options = Options(timezone=timezone)
     checked: list[quality.Checked] = []
     problems: list[Problem] = []
-    for path in sorted({Path(path) for path in paths}):
-        for rows in _read_path(path, path.name, options, format):
+    for path, shown in files_in(paths):
+        for rows in _read_path(path, shown, options, format):
             checked.append(quality.check(rows, timezone))
             problems += [*rows.problems, *checked[-1].problems]
     metered = _together(checked, problems, keep_going)
     if out is not None:
         table.write(metered.table, Path(out))
     return metered
+
+
+def files_in(paths: Iterable[str | Path]) -> list[tuple[Path, str]]:
+    """(file, name in messages) of every path, and of all that a folder holds, hidden files apart; sorted."""
+    found: dict[Path, str] = {}
+    for path in map(Path, paths):
+        if not path.is_dir():
+            found[path] = path.name
+            continue
+        inside = [(file, file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file()]
+        found |= {file: shown for file, shown in inside if not any(part[0] == "." for part in shown.split("/"))}
+    return sorted(found.items())
 
 
 def _read_path(path: Path, shown: str, options: Options, format: str | None) -> Iterable[Rows]:
