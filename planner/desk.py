@@ -185,9 +185,12 @@ class Desk:
         locality = Locality(settings.allocation.locality)
         tick = settings.market.price_tick_per_mwh
         if settings.solver.mode == "monolith" or not self.bright:
-            return clear_in_one(
+            alone = clear_in_one(
                 self.market_city, self.master, self.gateways, self.options, locality, settings.market.pricing, tick
             )
+            if self.bright:
+                return alone
+            return replace(alone, answer_from="no_trade", information="aggregates")  # nobody spoke: it is the market's
         return clear_in_rounds(
             self.master,
             self.fleet,

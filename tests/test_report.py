@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from case_folders import CASE_TOML, Folder, rows, small_tables
+from case_folders import CASE_TOML, Folder, rows, small_tables, write_case
 
 import planner
 from planner.audit.rules import RULES
@@ -20,6 +20,7 @@ from planner.report.day import group_positions, read_day
 from planner.report.disclosure import read_released
 from planner.report.money import read_settlement
 from planner.report.papers import Papers
+from planner.report.readings import read_readings
 from planner.report.words import counted, energy, number, percent
 
 CASES = Path(__file__).resolve().parents[1] / "data" / "cases"
@@ -244,7 +245,7 @@ def test_a_city_without_loads_has_a_page(tmp_path: Path) -> None:
     for name, text in files.items():
         Folder(tmp_path / "case").write(name, text)
     folder = planner.clear(planner.read_case(tmp_path / "case"), tmp_path / "run").folder
-    assert "Bound and cost" in page_of(folder)
+    assert "How good the plan provably is" in page_of(folder)
 
 
 @pytest.mark.parametrize(
@@ -265,3 +266,45 @@ def test_numbers_are_written_for_people() -> None:
     assert percent(1e-7) == "below\u00a00.01\u00a0%"
     assert counted(1, "building") == "1\u00a0building"
     assert counted(2, "building") == "2\u00a0buildings"
+
+
+@pytest.fixture(scope="module")
+def metered(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Two buildings in one meter file: house has a row twice, an estimate and a lost hour, tower an empty cell."""
+    root = tmp_path_factory.mktemp("metered")
+    folder = write_case(root / "case")
+    lines = ["meter,channel,start,minutes,energy_kwh,quality"]
+    starts = pd.date_range("2026-05-01", "2026-06-09", freq="h", tz="Europe/Stockholm", inclusive="left")
+    for i, start in enumerate(starts):
+        quality = "estimated" if i == 3 else "actual"
+        lines += [f"m1,import,{start.isoformat()},60,0.5,{quality}"] if i != 7 else []
+        lines += [f"m2,import,{start.isoformat()},60,{'' if i == 9 else 1.5},actual"]
+    folder.write("meters/all.csv", "\n".join([*lines, lines[1]]) + "\n")
+    folder.write("meters.csv", "meter,node,file\nm1,flat1,all.csv\nm2,office,all.csv\n")
+    folder.write(
+        "loads.csv",
+        "load,node,meter,profile,peak_kw,meter_includes\n"
+        "flat1-load,flat1,m1,,,none\nflat2-load,flat2,,home_kw,,\noffice-load,office,m2,,,none\n",
+    )
+    return planner.clear(planner.read_case(folder.path), root / "run")
+
+
+def test_what_the_meters_said_is_counted_per_building(metered: Run) -> None:
+    found = read_readings(Papers(metered.folder))
+    hours = 39 * 24
+    assert [(row.building, row.meters, row.counts) for row in found.buildings] == [
+        ("house", 1, (hours - 1, 1, 1, 1, 0)),
+        ("tower", 1, (hours - 1, 0, 0, 0, 1)),
+    ]
+    assert [row["asset"] for row in found.forecasts] == ["flat1-load", "office-load"]
+    text = text_of(page_of(metered.folder))
+    assert "Forecast error of each meter" in text
+    assert "flat1-load m1 7" in text
+
+
+def test_a_building_reads_nothing_of_the_meters_of_another(metered: Run) -> None:
+    """Also where both came in one file."""
+    for building, own, other in (("house", "m1", "m2"), ("tower", "m2", "m1")):
+        folder = metered.folder / "buildings" / building
+        told = [(folder / name).read_text() for name in ("readings.csv", "forecast.csv", "meters.txt")]
+        assert all(own in text and other not in text for text in told), building

@@ -25,7 +25,7 @@ OF_MARKET = (
     "offers.csv",
 )
 OF_BUILDING = ("units.csv", "position.csv", "dispatch.parquet", "trades.csv", "settlement.csv", "statements.csv")
-NOT_DECIDED = ("rounds.csv", "forecast.csv", "roster.csv")
+NOT_DECIDED = ("rounds.csv", "forecast.csv", "readings.csv", "roster.csv")
 """Tables that tell how an answer came about: no part of the digest."""
 
 

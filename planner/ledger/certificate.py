@@ -29,7 +29,7 @@ FROM_THE_CLEAR = (
 )
 
 
-NOT_DECIDED = ("rounds.csv", "forecast.csv", "roster.csv")
+NOT_DECIDED = ("rounds.csv", "forecast.csv", "readings.csv", "roster.csv")
 """Tables that tell how an answer came about, or who was enrolled for it, and are no part of it."""
 
 
@@ -65,8 +65,8 @@ def _fixed(found: Mapping[str, Any]) -> dict[str, Any]:
 def output_sha256(root: Path) -> str:
     """SHA-256 over the payload tables of a run: every csv and parquet of market/ and buildings/, by path.
 
-    Left out: the case folders (they are input), rounds.csv and forecast.csv (how the answer was found), roster.csv (who
-    was enrolled), the outbox, and all documents.
+    Left out: the case folders (they are input), rounds.csv, readings.csv and forecast.csv (how the answer was found),
+    roster.csv (who was enrolled), the outbox, and all documents.
     """
     digest = hashlib.sha256()
     for path in payload(root):

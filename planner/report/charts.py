@@ -95,7 +95,8 @@ def convergence(name: str, rounds: Sequence[int], bound: Floats, value: float, u
         axes.axhline(value, color=SERIES["b"], linestyle=(0, (4, 2)))
         axes.set_title(unit, color=INK["faint"])
         axes.set_xlabel("round")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlim(min(rounds) - 0.5, max(rounds) + 0.5)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         # Early bounds may lie far below; what matters is where the two meet.
         near = bound[bound > value - 3 * max(abs(value), value - bound[-1])]
         floor = min(float(near.min(initial=value)), value)

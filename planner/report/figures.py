@@ -121,6 +121,8 @@ def convergence(papers: Papers) -> Chart | None:
     if frame.empty or objective is None or "bound" not in frame or not frame["bound"].notna().any():
         return None
     proven = frame.dropna(subset=["bound"]).groupby("round")["bound"].first().cummax()
+    if len(proven) < 2:
+        return None  # a single bound is a number, not a course
     if proven.iloc[-1] > float(objective) + HAIR:
         return None  # groups fell silent since: these bounds speak of another city
     unit = papers.currency

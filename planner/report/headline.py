@@ -85,7 +85,7 @@ def _gap(papers: Papers) -> list[str]:
     if bound is None or gap is None:
         return []
     if gap < 0.005:
-        return ["It is proven that no plan costs less."]
+        return ["It is proven that no plan costs a cent less."]
     first = f"It is proven that no plan costs less than {with_unit(bound, unit)}, so this one is at most"
     return [f"{first} {with_unit(gap, unit)} from the best."]
 

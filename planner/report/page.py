@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from planner.audit.rules import RULES
 from planner.report import figures, headline, tables, words
 from planner.report.charts import Chart, Floats
@@ -14,7 +16,8 @@ from planner.report.day import Day, group_positions, read_day
 from planner.report.disclosure import read_released
 from planner.report.money import read_settlement
 from planner.report.papers import Papers
-from planner.report.tables import MOST_ROWS
+from planner.report.readings import MOST_METERS, read_readings
+from planner.report.tables import MOST_ROWS, NOTHING_KWH
 
 SIDES = ("buildings", "exchange", "supply", "orders", "network")
 FACTS = (
@@ -55,7 +58,7 @@ def content(papers: Papers) -> dict[str, Any]:
     """Everything that the template names."""
     day = read_day(papers)
     traded = group_positions(papers)
-    signed, what = (traded, "group") if traded else (day.position, "building")
+    signed, what = (traded, "group") if traded else (_trading(day.position), "building")
     return {
         "title": headline.title(papers),
         "day": headline.day_in_words(papers),
@@ -76,11 +79,18 @@ def content(papers: Papers) -> dict[str, Any]:
         "certificate": papers.certificate,
         "facts": _facts(papers),
         "lost": _lost(papers),
+        "readings": read_readings(papers),
+        "most_meters": MOST_METERS,
         "convergence": figures.convergence(papers),
         "released": read_released(papers),
         "audit": _audit(papers),
         "violations": [_violation(found) for found in papers.audit.get("violations", [])[:MOST_ROWS]],
     }
+
+
+def _trading(position: dict[str, Floats]) -> dict[str, Floats]:
+    """Buildings that trade at all; one at the default tariff may round a Wh or two."""
+    return {name: q for name, q in position.items() if np.abs(q).sum() >= NOTHING_KWH}
 
 
 def _charts(
