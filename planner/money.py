@@ -43,12 +43,18 @@ def decimal_text(values: Integers, decimals: int, *, trim: bool, missing: npt.ND
 
 def energy_text(energy_wh: Integers, missing: npt.NDArray[np.bool_] | None = None) -> Any:
     """Wh as kWh with three decimals."""
-    return decimal_text(energy_wh, ENERGY_DECIMALS, trim=False, missing=missing)
+    return _repeating_text(energy_wh, ENERGY_DECIMALS, trim=False, missing=missing)
 
 
 def price_text(price_nano: Integers, missing: npt.NDArray[np.bool_] | None = None) -> Any:
     """Nano-currency per Wh as currency per MWh, exact."""
-    return decimal_text(price_nano, PRICE_DECIMALS, trim=True, missing=missing)
+    return _repeating_text(price_nano, PRICE_DECIMALS, trim=True, missing=missing)
+
+
+def _repeating_text(values: Integers, decimals: int, *, trim: bool, missing: npt.NDArray[np.bool_] | None) -> Any:
+    """``decimal_text`` of numbers that come again and again: each is written once."""
+    coded = pa.array(np.asarray(values, dtype=np.int64), mask=missing).dictionary_encode()
+    return decimal_text(coded.dictionary.to_numpy(), decimals, trim=trim).take(coded.indices)
 
 
 def amount_text(amount_nano: Integers, missing: npt.NDArray[np.bool_] | None = None) -> Any:
@@ -91,7 +97,8 @@ def nano_up(currency: float | Fraction) -> int:
 def product(energy_wh: Integers, price_nano_per_wh: Integers) -> Integers:
     """Wh times nano-currency per Wh, refused (OverflowError) rather than wrapped around."""
     energy, price = np.asarray(energy_wh, dtype=np.int64), np.asarray(price_nano_per_wh, dtype=np.int64)
-    if energy.size and price.size and _magnitude(energy) * _magnitude(price) >= SAFE:
+    unsure = energy.size and price.size and _magnitude(energy) * _magnitude(price) >= SAFE
+    if unsure and (np.abs(energy.astype(float) * price) >= SAFE).any():
         raise OverflowError("energy times price does not fit into 63 bits")
     return energy * price
 

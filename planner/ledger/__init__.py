@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from planner.cleared import Cleared
-from planner.ledger.building_case import write_building_case
-from planner.ledger.building_tables import PRIVATE, write_building
+from planner.ledger.building_case import write_building_cases
+from planner.ledger.building_tables import PRIVATE, write_buildings
 from planner.ledger.by_building import CaseByBuilding
 from planner.ledger.case_rows import allocated_wh
 from planner.ledger.certificate import certificate, output_sha256
@@ -27,6 +27,7 @@ from planner.ledger.run import Run, read_run, read_table
 from planner.ledger.sharing import share
 from planner.ledger.tables import Clock
 from planner.settlement import Settled
+from planner.stretches import blocks
 from planner_models.words import City
 
 __all__ = [
@@ -78,11 +79,10 @@ def write_run(
     write_market_case(partial / "market" / "case", case, city, cleared, allocated)
     (partial / "buildings").mkdir(mode=PRIVATE)
     parted = CaseByBuilding(case, city)
-    for building in sorted(cleared.buildings, key=lambda b: b.building):
-        name = building.building
-        root = partial / "buildings" / name
-        write_building(root, building, cleared, settled.buildings[name], clock)
-        write_building_case(root / "case", parted.of(name), parted.city_of(name), cleared, building)
+    for block in blocks(cleared.buildings):
+        roots = [partial / "buildings" / building.building for building in block]
+        write_buildings(roots, block, cleared, settled.buildings.block(block), clock)
+        write_building_cases([root / "case" for root in roots], parted, cleared, block)
     write_outbox(partial / "outbox", envelopes or {})
     write_json(partial / "privacy.json", privacy or {})
     write_json(partial / "certificate.json", certificate(partial, cleared, case, settled.totals))

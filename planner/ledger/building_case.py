@@ -1,161 +1,242 @@
 """buildings/<id>/case/: what a building needs to audit its part, a complete case folder of its own.
 
 What was metered, forecast or scaled is written as numbers on the horizon's own starts, so that neither meters nor a
-forecast are needed to read it back.
+forecast are needed to read it back.  Tables of many buildings are formatted together and cut apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from planner.cleared import NANO_PER_WH_OF_PRICE_PER_MWH, Cleared, ClearedBuilding
-from planner.ledger.case_rows import (
-    INSIDE,
-    Write,
-    allocated_wh,
-    allocation_rows,
-    finite,
-    stacked,
-    starts_of,
-    writer,
-)
-from planner.ledger.tables import write_contract_table
-from planner_models.words import Building, City, Flexible, Load, Plant, Unit
+from planner.ledger.by_building import CaseByBuilding
+from planner.ledger.case_rows import COLUMNS, STEMS, allocated_wh, case_toml, finite, starts_of
+from planner.ledger.tables import csv_bytes, plain, write_contract_tables
+from planner.stretches import Rows
+from planner_models.words import Building, Flexible, Load, Plant, Unit
 
 SCALING = ("meter", "meter_includes", "annual_kwh", "peak_kw", "tilt_deg", "azimuth_deg")
-AS_THEY_ARE = ("batteries", "vehicles", "appliances", "generators")
+AS_THEY_ARE = ("batteries", "vehicles", "appliances", "generators", "listings")
+OF_ALL = ("tariffs", "resources")
 
 
-def write_building_case(root: Path, case: Any, city: City, cleared: Cleared, building: ClearedBuilding) -> None:
-    """buildings/<id>/case/: the path from the city to the building, its units and everything they own."""
-    words = next((b for b in city.buildings if b.id == building.building), None)
-    write = writer(root, case, cleared)
-    nodes = own_nodes(case.nodes, building.building)
-    own = set(nodes.loc[nodes["kind"].isin(INSIDE), "node"])
-    write("nodes", nodes)
-    write("limits", _limit_rows(words, nodes, cleared) if words else pd.DataFrame())
-    profiles = _write_series(write, case, words, own, cleared)
-    _write_profiles(root / "profiles.csv", profiles, cleared, case.settings.timezone)
-    for name in AS_THEY_ARE:
-        table = getattr(case, name)
-        write(name, table[table["node"].isin(own)])
-    write("supply", _contract_rows(building, cleared))
-    write("allocations", _building_allocations(building, words, own, cleared))
-    write("tariffs", case.tariffs)
-    write("resources", case.resources)
-    write("listings", case.listings[case.listings["node"].isin(own)])
-
-
-def own_nodes(nodes: pd.DataFrame, building: str) -> pd.DataFrame:
-    """City to building, then its units; what lies above carries losses and tariffs but not its limits."""
-    parent = dict(zip(nodes["node"], nodes["parent"], strict=True))
-    path, at = [building], parent.get(building, "")
-    while isinstance(at, str) and at and at not in path:
-        path.append(at)
-        at = parent.get(at, "")
-    own = nodes[nodes["node"].isin(path) | ((nodes["parent"] == building) & (nodes["kind"] == "unit"))].copy()
-    own.loc[own["node"].isin(path[1:]), ["import_limit_kw", "export_limit_kw"]] = np.nan
-    return own
-
-
-def _write_series(
-    write: Write, case: Any, words: Building | None, own: set[str], cleared: Cleared
-) -> dict[str, np.ndarray]:
-    """Loads, plants and flexible loads with their numbers; gives the profiles (kW) that loads and plants name."""
-    assets = {asset.id: asset for unit in (words.units if words else ()) for asset in unit.assets}
-    hours = cleared.minutes / 60
-    profiles: dict[str, np.ndarray] = {}
-    for asset in assets.values():
-        if isinstance(asset, Load | Plant):
-            energy = asset.energy_kwh if isinstance(asset, Load) else asset.available_kwh
-            profiles[f"{asset.id}_kw"] = np.array(energy) / hours
+def write_building_cases(
+    roots: Sequence[Path], parted: CaseByBuilding, cleared: Cleared, buildings: Sequence[ClearedBuilding]
+) -> None:
+    """buildings/<id>/case/ of each: the path from the city to the building, its units and everything they own."""
+    block = _Block(roots, parted, cleared, buildings)
+    settings = case_toml(parted.case, cleared).encode()
+    for root in roots:
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "case.toml").write_bytes(settings)
+    nodes = parted.nodes(block.names)
+    block.write("nodes", nodes)
+    block.write("limits", _limits(block, nodes))
     for name, key in (("loads", "load"), ("solar", "plant"), ("wind", "plant")):
-        table = getattr(case, name)
-        table = table[table["node"].isin(own)]
-        write(name, table.drop(columns=list(SCALING), errors="ignore").assign(profile=table[key] + "_kw"))
-    flexible = case.flexible[case.flexible["node"].isin(own)]
+        block.write(name, _by_profile(parted.rows(name, block.names), key))
+    block.write("flexible", _bands(block))
+    _write_profiles(block)
+    for name in AS_THEY_ARE:
+        block.write(name, parted.rows(name, block.names))
+    block.write("supply", _contracts(block))
+    block.write("allocations", _allocations(block))
+    for name in OF_ALL:
+        block.write_to_all(name, getattr(parted.case, name))
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some buildings and where the case of each goes."""
+
+    roots: Sequence[Path]
+    parted: CaseByBuilding
+    cleared: Cleared
+    buildings: Sequence[ClearedBuilding]
+
+    @property
+    def names(self) -> list[str]:
+        return [building.building for building in self.buildings]
+
+    @property
+    def words(self) -> list[Building | None]:
+        return [self.parted.words.get(name) for name in self.names]
+
+    @property
+    def n(self) -> int:
+        return len(self.cleared.starts)
+
+    @property
+    def hours(self) -> float:
+        return self.cleared.minutes / 60
+
+    @property
+    def timezone(self) -> str:
+        zone: str = self.parted.case.settings.timezone
+        return zone
+
+    def write(self, name: str, rows: Rows) -> None:
+        """One table of every building that has rows of it."""
+        frame = rows.frame[[column for column in COLUMNS[name] if column in rows.frame]]
+        paths = [root / f"{STEMS[name]}.csv" for root in self.roots]
+        write_contract_tables(paths, frame, rows.lengths, self.timezone)
+
+    def write_to_all(self, name: str, frame: pd.DataFrame) -> None:
+        """A table that is the same in every case."""
+        first, *others = [root / f"{STEMS[name]}.csv" for root in self.roots]
+        kept = frame[[column for column in COLUMNS[name] if column in frame]]
+        write_contract_tables([first], kept, [len(kept)], self.timezone)
+        if len(kept):
+            content = first.read_bytes()
+            for path in others:
+                path.write_bytes(content)
+
+    def series(self, holders: Sequence[int], columns: dict[str, Any]) -> Rows:
+        """Rows by start over the horizon of things that buildings ``holders`` (in order) own.
+
+        A column has one value per thing, (things,), or one per interval as well, (things, intervals).
+        """
+        k = len(holders)
+        frame: dict[str, Any] = {"start": starts_of(self.cleared).take(np.tile(np.arange(self.n), k))}
+        for name, values in columns.items():
+            array = np.asarray(values)
+            frame[name] = array.reshape(k * self.n) if array.ndim == 2 else np.repeat(array, self.n)
+        counts = np.bincount(np.asarray(holders, dtype=np.int64), minlength=len(self.buildings))
+        return Rows(pd.DataFrame(frame), counts * self.n)
+
+
+def _by_profile(rows: Rows, key: str) -> Rows:
+    frame = rows.frame.drop(columns=list(SCALING), errors="ignore")
+    return Rows(frame.assign(profile=frame[key] + "_kw"), rows.lengths)
+
+
+def _bands(block: _Block) -> Rows:
+    """Flexible loads with their numbers."""
+    flexible = block.parted.rows("flexible", block.names).frame
     node_of = dict(zip(flexible["load"], flexible["node"], strict=True))
-    bands = [_band_rows(a, node_of[a.id], cleared) for a in assets.values() if isinstance(a, Flexible)]
-    write("flexible", stacked(bands))
-    return profiles
+    owned = [(i, a) for i, words in enumerate(block.words) for a in _assets(words) if isinstance(a, Flexible)]
+    if not owned:
+        return block.series([], {})
+    bands = [a for _, a in owned]
+    columns = {
+        "load": [a.id for a in bands],
+        "node": [node_of[a.id] for a in bands],
+        "min_kw": np.array([a.min_kwh for a in bands]) / block.hours,
+        "max_kw": np.array([a.max_kwh for a in bands]) / block.hours,
+        "min_cumulative_kwh": np.stack([finite(a.min_cumulative_kwh, block.n) for a in bands]),
+        "max_cumulative_kwh": np.stack([finite(a.max_cumulative_kwh, block.n) for a in bands]),
+        "deviation_cost_per_mwh": [a.deviation_cost_per_mwh for a in bands],
+    }
+    return block.series([i for i, _ in owned], columns)
 
 
-def _band_rows(asset: Flexible, node: str, cleared: Cleared) -> pd.DataFrame:
-    hours = cleared.minutes / 60
-    return pd.DataFrame(
-        {
-            "load": asset.id,
-            "node": node,
-            "start": starts_of(cleared),
-            "min_kw": np.array(asset.min_kwh) / hours,
-            "max_kw": np.array(asset.max_kwh) / hours,
-            "min_cumulative_kwh": finite(asset.min_cumulative_kwh, len(cleared.starts)),
-            "max_cumulative_kwh": finite(asset.max_cumulative_kwh, len(cleared.starts)),
-            "deviation_cost_per_mwh": asset.deviation_cost_per_mwh,
-        }
-    )
+def _assets(words: Building | None) -> Iterator[Any]:
+    """Every asset of a building once."""
+    yield from {asset.id: asset for unit in (words.units if words else ()) for asset in unit.assets}.values()
 
 
-def _write_profiles(path: Path, profiles: Mapping[str, np.ndarray], cleared: Cleared, timezone: str) -> None:
-    if profiles:
-        columns = {"start": starts_of(cleared), **{name: profiles[name] for name in sorted(profiles)}}
-        write_contract_table(path, pd.DataFrame(columns), timezone)
-
-
-def _limit_rows(building: Building, nodes: pd.DataFrame, cleared: Cleared) -> pd.DataFrame:
-    """Limits of building and units on the horizon, where nodes.csv alone does not say them."""
-    stated = nodes.set_index("node")
-    rows = []
-    owners: list[Building | Unit] = [building, *building.units]
-    for owner in owners:
-        if owner.id not in stated.index or (owner.import_limit_kwh is None and owner.export_limit_kwh is None):
+def _write_profiles(block: _Block) -> None:
+    """profiles.csv: a column (kW) of every load and plant."""
+    starts = plain(pd.Series(starts_of(block.cleared)), block.timezone)
+    for root, words in zip(block.roots, block.words, strict=True):
+        energy = {a.id: a.energy_kwh for a in _assets(words) if isinstance(a, Load)}
+        energy |= {a.id: a.available_kwh for a in _assets(words) if isinstance(a, Plant)}
+        if not energy:
             continue
-        into, out_of = (
-            finite(limit, len(cleared.starts)) / (cleared.minutes / 60)
-            for limit in (owner.import_limit_kwh, owner.export_limit_kwh)
+        names = sorted(f"{name}_kw" for name in energy)
+        power = np.array([energy[name.removesuffix("_kw")] for name in names]) / block.hours
+        columns = {name: pa.array(row, from_pandas=True) for name, row in zip(names, power, strict=True)}
+        table = pa.table({"start": starts} | {name: c for name, c in columns.items() if c.null_count < len(c)})
+        (root / "profiles.csv").write_bytes(csv_bytes(table))
+
+
+def _limits(block: _Block, nodes: Rows) -> Rows:
+    """Limits of building and units on the horizon, where nodes.csv alone does not say them."""
+    stated = {
+        node: (into, out_of)
+        for node, into, out_of in zip(
+            nodes.frame["node"], nodes.frame["import_limit_kw"], nodes.frame["export_limit_kw"], strict=True
         )
-        fixed: Any = stated.loc[owner.id]
-        if not (_same(into, float(fixed["import_limit_kw"])) and _same(out_of, float(fixed["export_limit_kw"]))):
-            frame = {"node": owner.id, "start": starts_of(cleared), "import_kw": into, "export_kw": out_of}
-            rows.append(pd.DataFrame(frame))
-    return stacked(rows)
-
-
-def _same(limit: np.ndarray, stated: float) -> bool:
-    return bool(np.all(np.isnan(limit)) if stated != stated else np.all(limit == stated))
-
-
-def _building_allocations(
-    building: ClearedBuilding, words: Building | None, own: set[str], cleared: Cleared
-) -> pd.DataFrame:
-    """A of the building and a of each unit that nodes.csv knows; the rest of A is the common unit's by rule."""
-    reserves = {unit.id: unit for unit in (words.units if words else ())}
-    units = sorted(building.units, key=lambda unit: unit.unit)
-    known = [unit for unit in units if unit.unit in own and unit.allocation_wh.any()]
-    rows = {building.building: allocated_wh(building)} | {unit.unit: unit.allocation_wh for unit in known}
-    for virtual in [unit for name, unit in reserves.items() if name not in own]:
-        reserves[building.building] = virtual
-    reserve = [np.array(reserves[name].reserve_per_mwh) if name in reserves else 0.0 for name in rows]
-    return allocation_rows(rows, cleared, reserve)
-
-
-def _contract_rows(building: ClearedBuilding, cleared: Cleared) -> pd.DataFrame:
-    """What backs the building's allocation, at its contract's price."""
-    allocated = allocated_wh(building)
-    price = next((zone.contract_price_nano for zone in cleared.zones if zone.zone == building.zone), None)
-    if price is None or not allocated.any():
-        return pd.DataFrame()
-    return pd.DataFrame(
-        {
-            "contract": "allocated",
-            "zone": building.zone,
-            "start": starts_of(cleared),
-            "energy_kwh": allocated / 1000,
-            "price_per_mwh": price / NANO_PER_WH_OF_PRICE_PER_MWH,
-        }
+    }
+    owners = [
+        (i, owner)
+        for i, words in enumerate(block.words)
+        for owner in _owners(words)
+        if owner.id in stated and not (owner.import_limit_kwh is None and owner.export_limit_kwh is None)
+    ]
+    if not owners:
+        return block.series([], {})
+    into, out_of = (
+        np.stack([finite(getattr(owner, name), block.n) for _, owner in owners]) / block.hours
+        for name in ("import_limit_kwh", "export_limit_kwh")
     )
+    said = np.array([stated[owner.id] for _, owner in owners], dtype=float)
+    told = np.flatnonzero(~(_same(into, said[:, :1]) & _same(out_of, said[:, 1:])))
+    columns = {
+        "node": np.array([owners[k][1].id for k in told], dtype=object),
+        "import_kw": into[told],
+        "export_kw": out_of[told],
+    }
+    return block.series([owners[k][0] for k in told], columns)
+
+
+def _owners(words: Building | None) -> list[Building | Unit]:
+    return [words, *words.units] if words else []
+
+
+def _same(limit: np.ndarray, stated: np.ndarray) -> np.ndarray:
+    """Rows whose every interval is as stated, or without limit where none is stated."""
+    same: np.ndarray = ((limit == stated) | (np.isnan(limit) & np.isnan(stated))).all(axis=1)
+    return same
+
+
+def _allocations(block: _Block) -> Rows:
+    """A of the building and a of each unit that nodes.csv knows; the rest of A is the common unit's by rule."""
+    rows: list[tuple[int, str, Any, Any]] = []
+    for i, (building, words) in enumerate(zip(block.buildings, block.words, strict=True)):
+        whole = allocated_wh(building)
+        units = sorted(building.units, key=lambda unit: unit.unit)
+        known = [u for u in units if block.parted.owner.get(u.unit) == building.building and u.allocation_wh.any()]
+        if not (whole.any() or known):
+            continue
+        reserves = _reserves(words, building.building, block.parted)
+        amounts = {building.building: whole} | {unit.unit: unit.allocation_wh for unit in known}
+        rows += [(i, name, amount, reserves.get(name, np.zeros(block.n))) for name, amount in amounts.items()]
+    if not rows:
+        return block.series([], {})
+    columns = {
+        "node": np.array([name for _, name, _, _ in rows], dtype=object),
+        "energy_kwh": np.array([amount for _, _, amount, _ in rows]) / 1000,
+        "reserve_per_mwh": np.array([np.broadcast_to(reserve, block.n) for _, _, _, reserve in rows], dtype=float),
+    }
+    return block.series([i for i, _, _, _ in rows], columns)
+
+
+def _reserves(words: Building | None, building: str, parted: CaseByBuilding) -> dict[str, Any]:
+    """Reserve of each unit; that of a unit which nodes.csv does not know is the building's."""
+    units = words.units if words else ()
+    found: dict[str, Any] = {unit.id: unit.reserve_per_mwh for unit in units}
+    unknown = [unit.reserve_per_mwh for unit in units if parted.owner.get(unit.id) != building]
+    return found | ({building: unknown[-1]} if unknown else {})
+
+
+def _contracts(block: _Block) -> Rows:
+    """What backs each building's allocation, at its contract's price."""
+    price = {zone.zone: zone.contract_price_nano for zone in block.cleared.zones}
+    backed = [(i, allocated_wh(b), price[b.zone]) for i, b in enumerate(block.buildings) if b.zone in price]
+    backed = [(i, allocated, nano) for i, allocated, nano in backed if allocated.any()]
+    if not backed:
+        return block.series([], {})
+    columns = {
+        "contract": ["allocated"] * len(backed),
+        "zone": [block.buildings[i].zone for i, _, _ in backed],
+        "energy_kwh": np.array([allocated for _, allocated, _ in backed]) / 1000,
+        "price_per_mwh": np.array([nano for _, _, nano in backed]) / NANO_PER_WH_OF_PRICE_PER_MWH,
+    }
+    return block.series([i for i, _, _ in backed], columns)

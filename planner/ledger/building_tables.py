@@ -1,33 +1,58 @@
-"""buildings/<id>/: what stays with the building, in a folder nobody else may open."""
+"""buildings/<id>/: what stays with the building, in a folder nobody else may open.
+
+Tables of many buildings are formatted together and cut apart.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from planner.cleared import Cleared, ClearedBuilding
 from planner.ledger.documents import write_json
 from planner.ledger.market_tables import Span, spans
-from planner.ledger.tables import Clock, repeated, write_csv, write_ledger, write_parquet
+from planner.ledger.tables import Clock, ledger_columns, repeated, write_csvs, write_parquet
 from planner.money import energy_text, price_text
-from planner.settlement import BuildingLedger
+from planner.settlement import BlockLedger
 
 PRIVATE = 0o700
 
 
-def write_building(
-    root: Path, building: ClearedBuilding, cleared: Cleared, ledger: BuildingLedger, clock: Clock
+def write_buildings(
+    roots: Sequence[Path], buildings: Sequence[ClearedBuilding], cleared: Cleared, ledger: BlockLedger, clock: Clock
 ) -> None:
-    """All tables of one building but its case."""
-    root.mkdir(parents=True, mode=PRIVATE, exist_ok=True)
-    for span in spans(root, cleared):
-        _write_units(span, building, clock)
-        _write_position(span, building, clock)
-        _write_dispatch(span, building)
-    write_ledger(root / "trades.csv", ledger.trades, clock)
-    write_ledger(root / "settlement.csv", ledger.settlement, clock)
-    write_ledger(root / "statements.csv", ledger.statements, clock)
+    """All tables of some buildings but their cases; ``ledger`` holds theirs, in this order."""
+    for root in roots:
+        root.mkdir(parents=True, mode=PRIVATE, exist_ok=True)
+    for span in spans(Path(), cleared):
+        folders = [root / span.folder for root in roots]
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+        _write_units(folders, span, buildings, clock)
+        _write_positions(folders, span, buildings, clock)
+        _write_dispatch(folders, span, buildings)
+    _write_ledgers(roots, ledger, clock)
+    for root, building in zip(roots, buildings, strict=True):
+        _write_answer(root / "answer.json", building)
+
+
+def _write_ledgers(roots: Sequence[Path], ledger: BlockLedger, clock: Clock) -> None:
+    """trades.csv, settlement.csv and, from the units' own rows of it, statements.csv."""
+    trades = ledger_columns(ledger.trades.frame, clock)
+    write_csvs([root / "trades.csv" for root in roots], trades, ledger.trades.lengths)
+    columns = ledger_columns(ledger.ledger.frame, clock)
+    booked = {name: cells for name, cells in columns.items() if name != "counterparty_kind"}
+    write_csvs([root / "settlement.csv" for root in roots], booked, ledger.ledger.lengths)
+    told = pa.array(ledger.told)
+    own = {("unit" if name == "account" else name): cells.filter(told) for name, cells in columns.items()}
+    write_csvs([root / "statements.csv" for root in roots], own, ledger.told_lengths)
+
+
+def _write_answer(path: Path, building: ClearedBuilding) -> None:
     answer = {
         "cost": building.cost,
         "no_trade_cost": building.no_trade_cost,
@@ -36,37 +61,45 @@ def write_building(
         "zone": building.zone,
         "dark": building.dark,
     }
-    write_json(root / "answer.json", answer)
+    write_json(path, answer)
 
 
-def _write_units(span: Span, building: ClearedBuilding, clock: Clock) -> None:
-    units, at = sorted(building.units, key=lambda unit: unit.unit), span.intervals
-    shape = len(units) * len(at)
+def _write_units(folders: Sequence[Path], span: Span, buildings: Sequence[ClearedBuilding], clock: Clock) -> None:
+    at = span.intervals
+    units = [unit for building in buildings for unit in sorted(building.units, key=lambda unit: unit.unit)]
     columns = {"unit": repeated([unit.unit for unit in units], len(at))}
     columns |= clock.columns(at, len(units))
     for name in ("use", "allocation", "withheld"):
-        energy = np.array([getattr(unit, f"{name}_wh")[at] for unit in units], dtype=np.int64)
-        columns[f"{name}_kwh"] = energy_text(energy.reshape(shape))
-    position = np.array([unit.position_wh[at] for unit in units], dtype=np.int64).reshape(shape)
+        columns[f"{name}_kwh"] = energy_text(_flat([getattr(unit, f"{name}_wh")[at] for unit in units]))
+    position = _flat([unit.position_wh[at] for unit in units])
     columns["requested_kwh"] = energy_text(np.maximum(position, 0))
     columns["offered_kwh"] = energy_text(np.maximum(-position, 0))
-    write_csv(span.folder / "units.csv", columns)
+    lengths = [len(building.units) * len(at) for building in buildings]
+    write_csvs([folder / "units.csv" for folder in folders], columns, lengths)
 
 
-def _write_position(span: Span, building: ClearedBuilding, clock: Clock) -> None:
+def _write_positions(folders: Sequence[Path], span: Span, buildings: Sequence[ClearedBuilding], clock: Clock) -> None:
     at = span.intervals
-    columns = clock.columns(at) | {
-        "position_kwh": energy_text(building.position_wh[at]),
-        "loss_kwh": energy_text(building.loss_wh[at]),
-        "node_price_per_mwh": price_text(building.price_nano[at]),
-        "internal_price_per_mwh": price_text(building.internal_price_nano[at]),
+    columns = clock.columns(at, len(buildings)) | {
+        "position_kwh": energy_text(_flat([b.position_wh[at] for b in buildings])),
+        "loss_kwh": energy_text(_flat([b.loss_wh[at] for b in buildings])),
+        "node_price_per_mwh": price_text(_flat([b.price_nano[at] for b in buildings])),
+        "internal_price_per_mwh": price_text(_flat([b.internal_price_nano[at] for b in buildings])),
     }
-    write_csv(span.folder / "position.csv", columns)
+    write_csvs([folder / "position.csv" for folder in folders], columns, [len(at)] * len(buildings))
 
 
-def _write_dispatch(span: Span, building: ClearedBuilding) -> None:
-    frame = building.dispatch
-    if "interval" in frame:
-        frame = frame[frame["interval"].isin(span.intervals + 1)]
-        frame = frame.sort_values(["unit", "asset", "interval"], kind="stable", ignore_index=True)
-    write_parquet(span.folder / "dispatch.parquet", frame)
+def _flat(rows: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *rows])
+
+
+def _write_dispatch(folders: Sequence[Path], span: Span, buildings: Sequence[ClearedBuilding]) -> None:
+    for folder, building in zip(folders, buildings, strict=True):
+        write_parquet(folder / "dispatch.parquet", _of_span(building.dispatch, span))
+
+
+def _of_span(frame: pd.DataFrame, span: Span) -> pd.DataFrame:
+    if "interval" not in frame:
+        return frame
+    frame = frame[frame["interval"].isin(span.intervals + 1)]
+    return frame.sort_values(["unit", "asset", "interval"], kind="stable", ignore_index=True)

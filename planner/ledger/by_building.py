@@ -1,66 +1,68 @@
-"""A case parted by building once, so that writing every building's own case does not search the whole city's tables."""
+"""A case parted by building once, so that no building's own case needs a search of the whole city's tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from types import SimpleNamespace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from planner_models.words import City
+from planner.ledger.case_rows import INSIDE
+from planner.stretches import Rows
+from planner_models.words import Building, City
 
 OWNED = ("loads", "solar", "wind", "batteries", "vehicles", "appliances", "flexible", "generators", "listings")
+NONE = np.empty(0, dtype=np.int64)
 
 
 class CaseByBuilding:
-    """The rows of a case that concern one building: its own, and of nodes.csv the path above it."""
+    """The rows of a case that concern some buildings: their own, and of nodes.csv the path above each."""
 
     def __init__(self, case: Any, city: City) -> None:
-        self.case, self.city = case, city
+        self.case = case
         nodes = case.nodes
-        self.words = {b.id: b for b in city.buildings}
-        self.parent = dict(zip(nodes["node"], nodes["parent"], strict=True))
-        self.row = {name: i for i, name in enumerate(nodes["node"])}
-        self.owner = {
-            name: name if kind == "building" else parent
-            for name, kind, parent in zip(nodes["node"], nodes["kind"], nodes["parent"], strict=True)
-            if kind in ("building", "unit")
+        self.words: Mapping[str, Building] = {b.id: b for b in city.buildings}
+        self._parent = dict(zip(nodes["node"], nodes["parent"], strict=True))
+        self._row = {name: i for i, name in enumerate(nodes["node"])}
+        kinds = zip(nodes["node"], nodes["kind"], nodes["parent"], strict=True)
+        self.owner: Mapping[str, str] = {
+            name: name if kind == "building" else parent for name, kind, parent in kinds if kind in INSIDE
         }
-        self.inside = _rows(nodes["node"], self.owner)
-        self.rows = {name: _rows(getattr(case, name)["node"], self.owner) for name in OWNED}
+        """The building of every building and unit."""
+        self._inside = _places(nodes["node"], self.owner)
+        self._owned = {name: _places(getattr(case, name)["node"], self.owner) for name in OWNED}
 
-    def of(self, building: str) -> SimpleNamespace:
-        """Settings and tables, as a case has them, with nobody else's rows in those that units own."""
-        case = self.case
-        none = np.empty(0, dtype=np.int64)
-        own = {name: getattr(case, name).iloc[rows.get(building, none)] for name, rows in self.rows.items()}
-        at = np.concatenate([self.inside.get(building, none), self._above(building)])
-        return SimpleNamespace(
-            settings=case.settings,
-            nodes=case.nodes.iloc[np.sort(at)],
-            tariffs=case.tariffs,
-            resources=case.resources,
-            **own,
-        )
+    def rows(self, name: str, buildings: Sequence[str]) -> Rows:
+        """Each building's own rows of a table, in the order of the case."""
+        places = [self._owned[name].get(building, NONE) for building in buildings]
+        return _taken(getattr(self.case, name), places)
 
-    def city_of(self, building: str) -> City:
-        """The city with this building alone."""
-        words = self.words.get(building)
-        return replace(self.city, buildings=() if words is None else (words,))
+    def nodes(self, buildings: Sequence[str]) -> Rows:
+        """City to building, then its units; what lies above carries losses and tariffs but not its limits."""
+        above = [self._above(building) for building in buildings]
+        inside = [self._inside.get(building, NONE) for building in buildings]
+        places = [np.sort(np.concatenate(both)) for both in zip(inside, above, strict=True)]
+        taken = _taken(self.case.nodes, places)
+        outside = np.concatenate([np.isin(at, over) for at, over in zip(places, above, strict=True)])
+        taken.frame.loc[outside, ["import_limit_kw", "export_limit_kw"]] = np.nan
+        return taken
 
-    def _above(self, building: str) -> np.ndarray:
+    def _above(self, building: str) -> npt.NDArray[np.int64]:
         path: list[int] = []
-        at = self.parent.get(building, "")
-        while isinstance(at, str) and at in self.row and self.row[at] not in path:
-            path.append(self.row[at])
-            at = self.parent.get(at, "")
+        at = self._parent.get(building, "")
+        while isinstance(at, str) and at in self._row and self._row[at] not in path:
+            path.append(self._row[at])
+            at = self._parent.get(at, "")
         return np.array(path, dtype=np.int64)
 
 
-def _rows(nodes: pd.Series, owner: Mapping[str, str]) -> dict[str, np.ndarray]:
+def _taken(frame: pd.DataFrame, places: Sequence[npt.NDArray[np.int64]]) -> Rows:
+    return Rows(frame.take(np.concatenate(places)).reset_index(drop=True), np.array([len(at) for at in places]))
+
+
+def _places(nodes: pd.Series, owner: Mapping[str, str]) -> dict[str, npt.NDArray[np.int64]]:
     """Row numbers by the building that owns the node."""
     found: dict[str, list[int]] = {}
     for i, name in enumerate(nodes):

@@ -38,17 +38,21 @@ class Horizon(Protocol):
     def settled(self) -> int: ...
 
 
+def case_toml(case: Any, horizon: Horizon) -> str:
+    """case.toml of a part of a case: its settings, for this day, with allocations as they were worked out."""
+    day = horizon.starts[0].astimezone(ZoneInfo(case.settings.timezone)).date()
+    allocation = replace(case.settings.allocation, policy="given")
+    return settings_toml(replace(case.settings, delivery_date=day, allocation=allocation))
+
+
 def writer(root: Path, case: Any, horizon: Horizon) -> Write:
     """Writes case.toml at once, and gives a function that writes one table with the contract's columns."""
-    zone = case.settings.timezone
-    day = horizon.starts[0].astimezone(ZoneInfo(zone)).date()
-    settings = replace(case.settings, delivery_date=day, allocation=replace(case.settings.allocation, policy="given"))
     root.mkdir(parents=True, exist_ok=True)
-    (root / "case.toml").write_text(settings_toml(settings), encoding="utf-8")
+    (root / "case.toml").write_text(case_toml(case, horizon), encoding="utf-8")
 
     def write(name: str, frame: pd.DataFrame) -> None:
         kept = frame[[column for column in COLUMNS[name] if column in frame]]
-        write_contract_table(root / f"{STEMS[name]}.csv", kept, zone)
+        write_contract_table(root / f"{STEMS[name]}.csv", kept, case.settings.timezone)
 
     return write
 

@@ -19,8 +19,8 @@ import pandas as pd
 
 from planner.cleared import Wh
 from planner.groups import Group, GroupKind
-from planner.ledger.building_case import own_nodes
 from planner.ledger.building_tables import PRIVATE
+from planner.ledger.by_building import CaseByBuilding
 from planner.ledger.case_rows import INSIDE, Write, allocation_rows, starts_of, writer
 from planner.ledger.documents import mapping_toml
 from planner.ledger.folder import open_partial, publish
@@ -57,7 +57,7 @@ def write_holders(out: Path, parting: Parting) -> Path:
     """Write every holder's folder below ``out``, all or none; raises InvalidInput if ``out`` is taken."""
     partial = open_partial(out)
     gateways = parting.gateways()
-    city = parting.city
+    city, parted = parting.city, CaseByBuilding(parting.case, parting.city)
     allocated = {b.id: np.rint(np.array(b.allocation_kwh) * 1000).astype(np.int64) for b in city.buildings}
     market = partial / "market"
     write_market_case(market, parting.case, city, city.grid, allocated)
@@ -68,7 +68,7 @@ def write_holders(out: Path, parting: Parting) -> Path:
         for building in (b for b in city.buildings if b.id in group.buildings):
             root = partial / "buildings" / building.id
             root.mkdir(mode=PRIVATE)
-            _write_building(root, parting, building, allocated[building.id])
+            _write_building(root, parting, parted, building, allocated[building.id])
             told = _gateway(building, group, gateways, shares, parting)
             (root / "gateway.toml").write_text(mapping_toml(told), encoding="utf-8")
     return publish(partial, out)
@@ -115,11 +115,11 @@ def _write_groups(path: Path, groups: Sequence[Group], gateways: Mapping[str, st
     write_csv(path, columns)
 
 
-def _write_building(root: Path, parting: Parting, building: Building, allocated: Wh) -> None:
+def _write_building(root: Path, parting: Parting, parted: CaseByBuilding, building: Building, allocated: Wh) -> None:
     """The building's own rows of every table, as they stand in the case."""
     case, city = parting.case, parting.city
     write = writer(root, case, city.grid)
-    nodes = own_nodes(case.nodes, building.id)
+    nodes = parted.nodes([building.id]).frame
     own = set(nodes.loc[nodes["kind"].isin(INSIDE), "node"])
     write("nodes", nodes)
     for name in OF_NODES:

@@ -10,8 +10,9 @@ import numpy as np
 
 from planner.cleared import Cleared
 from planner.groups import Group
-from planner.ledger.building_case import write_building_case
-from planner.ledger.building_tables import write_building
+from planner.ledger.building_case import write_building_cases
+from planner.ledger.building_tables import write_buildings
+from planner.ledger.by_building import CaseByBuilding
 from planner.ledger.certificate import certificate
 from planner.ledger.documents import write_json
 from planner.ledger.folder import add_file, open_partial, publish
@@ -19,7 +20,7 @@ from planner.ledger.market_case import write_market_case
 from planner.ledger.market_tables import write_market
 from planner.ledger.outbox import write_outbox
 from planner.ledger.tables import Clock
-from planner.settlement import BuildingLedger, Settled
+from planner.settlement import BlockLedger, Settled
 from planner_models.words import City
 
 
@@ -48,13 +49,12 @@ def write_market_part(
 
 
 def write_building_part(
-    out: Path, cleared: Cleared, ledger: BuildingLedger, case: Any, city: City, extra: Mapping[str, str]
+    out: Path, cleared: Cleared, ledger: BlockLedger, case: Any, city: City, extra: Mapping[str, str]
 ) -> Path:
     """The folder of the only building there is, as it would lie in a run."""
-    (building,) = cleared.buildings
     partial = open_partial(out)
-    write_building(partial, building, cleared, ledger, Clock(cleared.starts, case.settings.timezone))
-    write_building_case(partial / "case", case, city, cleared, building)
+    write_buildings([partial], cleared.buildings, cleared, ledger, Clock(cleared.starts, case.settings.timezone))
+    write_building_cases([partial / "case"], CaseByBuilding(case, city), cleared, cleared.buildings)
     for name, content in sorted(extra.items()):
         add_file(partial, name, content)
     partial.chmod(0o700)

@@ -7,26 +7,27 @@ positive, amounts are received where positive, and amount = -energy x price.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from planner.cleared import Cleared, ClearedBuilding, NanoPerWh
+from planner.cleared import Cleared, ClearedBuilding
 from planner.money import total
-from planner.settlement.buildings import settle_building
+from planner.settlement.buildings import BlockLedger, settle_buildings
 from planner.settlement.journal import LedgerNotBalancedError
 from planner.settlement.makewhole import Claim, Uplift, building_parties, uplift
 from planner.settlement.market import fees_nano, half_loss_wh, imbalance_wh, outflow_wh, settle_market
-from planner.settlement.statements import statements
 from planner.settlement.terms import Terms, terms_of
 
 __all__ = [
+    "BlockLedger",
     "BuildingLedger",
     "Claim",
     "LedgerNotBalancedError",
+    "Ledgers",
     "Settled",
     "Terms",
     "fees_nano",
@@ -39,8 +40,6 @@ __all__ = [
     "settle_own",
 ]
 
-THIRD_PARTIES = ("marketplace", "supplier", "network_operator", "default_supplier", "operator", "rounding")
-
 
 class BuildingLedger(NamedTuple):
     """One building: its whole ledger, who traded with whom inside it, and what each unit is told."""
@@ -50,12 +49,38 @@ class BuildingLedger(NamedTuple):
     statements: pd.DataFrame
 
 
+class Ledgers(Mapping[str, BuildingLedger]):
+    """The ledgers of all buildings, each made when it is asked for: a city's would fill the memory."""
+
+    def __init__(self, cleared: Cleared, terms: Terms, paid: Uplift) -> None:
+        self._cleared, self._terms, self._paid = cleared, terms, paid
+        self._buildings = {b.building: b for b in sorted(cleared.buildings, key=lambda b: b.building)}
+        self._contract_nano = {zone.zone: zone.contract_price_nano for zone in cleared.zones}
+        self._uses = _uses(terms.nodes)
+
+    def block(self, buildings: Sequence[ClearedBuilding]) -> BlockLedger:
+        """Ledgers of some buildings; raises LedgerNotBalancedError if one does not close."""
+        return settle_buildings(buildings, self._cleared, self._terms, self._contract_nano, self._paid, self._uses)
+
+    def __getitem__(self, building: str) -> BuildingLedger:
+        block = self.block([self._buildings[building]])
+        whole = block.ledger.frame
+        told = whole[block.told].rename(columns={"account": "unit"}).reset_index(drop=True)
+        return BuildingLedger(whole.drop(columns="counterparty_kind"), block.trades.frame, told)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._buildings)
+
+    def __len__(self) -> int:
+        return len(self._buildings)
+
+
 @dataclass(frozen=True)
 class Settled:
     """All ledgers of one delivery day; ``totals`` are nano-currency and Wh of the marketplace's ledger."""
 
     market: pd.DataFrame
-    buildings: Mapping[str, BuildingLedger]
+    buildings: Ledgers
     totals: Mapping[str, int]
 
 
@@ -66,30 +91,8 @@ def settle(cleared: Cleared, case: Any) -> Settled:
 
 def settle_on(cleared: Cleared, terms: Terms) -> Settled:
     """The same under terms given directly."""
-    starts = pd.DatetimeIndex(cleared.starts[: cleared.settled])
-    market, paid = settle_market(cleared, terms, starts)
-    contract = {zone.zone: zone.contract_price_nano for zone in cleared.zones}
-    uses = _uses(terms.nodes)
-    ledgers = {}
-    for building in sorted(cleared.buildings, key=lambda b: b.building):
-        price = contract.get(building.zone, np.zeros(len(cleared.starts), dtype=np.int64))
-        ledgers[building.building] = _ledger(building, cleared, terms, price, paid, starts, uses)
-    return Settled(market, ledgers, _totals(market, paid.borne_by_operator))
-
-
-def _ledger(
-    building: ClearedBuilding,
-    cleared: Cleared,
-    terms: Terms,
-    contract_nano: NanoPerWh,
-    paid: Uplift,
-    starts: pd.DatetimeIndex,
-    uses: Mapping[str, str],
-) -> BuildingLedger:
-    ledger, trades = settle_building(building, cleared, terms, contract_nano, paid, starts, uses)
-    own = [name for name in ledger["account"].cat.categories if name not in THIRD_PARTIES]
-    told = statements(ledger, own)
-    return BuildingLedger(ledger.drop(columns="counterparty_kind"), trades, told)
+    market, paid = settle_market(cleared, terms, pd.DatetimeIndex(cleared.starts[: cleared.settled]))
+    return Settled(market, Ledgers(cleared, terms, paid), _totals(market, paid.borne_by_operator))
 
 
 def settle_groups(cleared: Cleared, case: Any, claims: Mapping[str, Claim]) -> Settled:
@@ -97,20 +100,19 @@ def settle_groups(cleared: Cleared, case: Any, claims: Mapping[str, Claim]) -> S
 
     ``cleared.buildings`` stand for groups; ``claims`` is what each says of the buildings in it.
     """
-    starts = pd.DatetimeIndex(cleared.starts[: cleared.settled])
-    market, paid = settle_market(cleared, terms_of(case), starts, claims)
-    return Settled(market, {}, _totals(market, paid.borne_by_operator))
+    starts, terms = pd.DatetimeIndex(cleared.starts[: cleared.settled]), terms_of(case)
+    market, paid = settle_market(cleared, terms, starts, claims)
+    nobody = Ledgers(replace(cleared, buildings=()), terms, paid)
+    return Settled(market, nobody, _totals(market, paid.borne_by_operator))
 
 
-def settle_own(cleared: Cleared, case: Any) -> tuple[BuildingLedger, Claim]:
+def settle_own(cleared: Cleared, case: Any) -> tuple[BlockLedger, Claim]:
     """The ledger of the only building there is, and what it claims: make-whole, paid by the operator, and fees."""
     (building,) = cleared.buildings
     terms = terms_of(case)
-    starts = pd.DatetimeIndex(cleared.starts[: cleared.settled])
     paid = uplift(building_parties(cleared), False, 0)
-    (contract,) = [zone.contract_price_nano for zone in cleared.zones if zone.zone == building.zone]
-    ledger = _ledger(building, cleared, terms, contract, paid, starts, _uses(terms.nodes))
-    return ledger, Claim(sum(paid.make_whole.values()), fees_nano(building, terms, cleared.settled))
+    block = Ledgers(cleared, terms, paid).block([building])
+    return block, Claim(sum(paid.make_whole.values()), fees_nano(building, terms, cleared.settled))
 
 
 def _uses(nodes: pd.DataFrame) -> dict[str, str]:

@@ -1,12 +1,13 @@
-"""One building's ledger: allocated energy, neighbours, the marketplace, the network, to the Wh and nano-currency.
+"""Buildings' ledgers: allocated energy, neighbours, the marketplace, the network, to the Wh and nano-currency.
 
 Participants are the units by id.  Losses join the position of the common unit before anything is traded; a building
 without one has an account ``building`` that takes them.  A dark building's residual goes to the default supplier.
+Several buildings are settled at once, each for itself: a column of every array is one interval of one building.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,157 +17,261 @@ import pandas as pd
 from planner.cleared import Cleared, ClearedBuilding, NanoPerWh, Wh
 from planner.settlement.apportion import share_out
 from planner.settlement.internal_trade import InternalTrade, pair_up, trade_inside
-from planner.settlement.journal import Journal, LedgerNotBalancedError, check_closed
+from planner.settlement.journal import BlockJournal, LedgerNotBalancedError, check_blocks_closed
 from planner.settlement.makewhole import Uplift
 from planner.settlement.tariffs import Use, charge
 from planner.settlement.terms import Terms
+from planner.stretches import Rows
 
 BUILDING = "building"
 ELECTRICITY = "electricity"
+THIRD_PARTIES = ("marketplace", "supplier", "network_operator", "default_supplier", "operator", "rounding")
+LINES_OF_ENERGY = ("allocated_energy", "internal_buy", "internal_sell", "market_buy", "market_sell", "default_supply")
 
 
 @dataclass(frozen=True)
 class Participants:
-    """Who trades inside a building, sorted by id: names (N), and position, use and allocation in Wh (N, T)."""
+    """Who trades inside each of B buildings on the T intervals of the delivery day, by id; N is the most of any.
 
-    names: tuple[str, ...]
+    ``names`` by building; position, use and allocation in Wh (N, B x T), zero where a building has fewer.  ``code``
+    (N, B) is each one's account, ``third`` (1, B) that of each third party; ``labels`` are the accounts' names by code
+    and ``building`` the place of the building of each.
+    """
+
+    names: tuple[tuple[str, ...], ...]
     position_wh: Wh
     use_wh: Wh
     allocation_wh: Wh
+    code: Wh
+    third: Mapping[str, Wh]
+    labels: tuple[str, ...]
+    building: Wh
 
 
-def participants(building: ClearedBuilding, settled: int, uses: Mapping[str, str]) -> Participants:
-    """The building's participants on the delivery day; ``uses`` gives each node's use."""
-    units = sorted(building.units, key=lambda unit: unit.unit)
-    shape = (len(units), settled)
-    names = [unit.unit for unit in units]
-    position, use, allocation = (
-        np.array(rows, dtype=np.int64).reshape(shape)
-        for rows in (
-            [unit.position_wh[:settled] for unit in units],
-            [unit.use_wh[:settled] for unit in units],
-            [unit.allocation_wh[:settled] for unit in units],
-        )
+@dataclass(frozen=True)
+class BlockLedger:
+    """Some buildings: whole ledgers with counterparty kinds, and who traded with whom inside them.
+
+    ``told`` are the rows that are the units' own: their statements.
+    """
+
+    ledger: Rows
+    told: npt.NDArray[np.bool_]
+    trades: Rows
+
+    @property
+    def told_lengths(self) -> Wh:
+        """Rows of each building's statements."""
+        ends = np.cumsum(self.ledger.lengths)
+        counted = np.concatenate([[0], np.cumsum(self.told)])
+        lengths: Wh = counted[ends] - counted[ends - self.ledger.lengths]
+        return lengths
+
+
+def participants(buildings: Sequence[ClearedBuilding], settled: int, uses: Mapping[str, str]) -> Participants:
+    """Participants of some buildings on the delivery day; ``uses`` gives each node's use."""
+    units = [sorted(building.units, key=lambda unit: unit.unit) for building in buildings]
+    names = [[unit.unit for unit in of_building] for of_building in units]
+    common = [_common(building, of, settled, uses) for building, of in zip(buildings, names, strict=True)]
+    names = [[*of, BUILDING] if at == len(of) else of for of, at in zip(names, common, strict=True)]
+    shape = (max((len(of) for of in names), default=0), len(buildings), settled)
+    position, use, allocation = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    for b, (building, of_building, at) in enumerate(zip(buildings, units, common, strict=True)):
+        for i, unit in enumerate(of_building):
+            position[i, b] = unit.position_wh[:settled]
+            use[i, b] = unit.use_wh[:settled]
+            allocation[i, b] = unit.allocation_wh[:settled]
+        if at is not None:
+            position[at, b] += building.loss_wh[:settled]
+    code, third, labels, whose = _accounts(names, shape[0])
+    flat = (shape[0], shape[1] * settled)
+    return Participants(
+        names=tuple(map(tuple, names)),
+        position_wh=position.reshape(flat),
+        use_wh=use.reshape(flat),
+        allocation_wh=allocation.reshape(flat),
+        code=code,
+        third=third,
+        labels=labels,
+        building=whose,
     )
-    loss = building.loss_wh[:settled].astype(np.int64)
-    if loss.any():
-        at = _common(names, building.building, uses)
-        if at is None:
-            names, at = [*names, BUILDING], len(names)
-            nothing = np.zeros((1, settled), dtype=np.int64)
-            position, use, allocation = (np.vstack([rows, nothing]) for rows in (position, use, allocation))
-        position[at] += loss
-    return Participants(tuple(names), position, use, allocation)
 
 
-def _common(names: list[str], building: str, uses: Mapping[str, str]) -> int | None:
-    """The row of the common unit: the one so named, else the first whose use is common."""
-    if f"{building}.common" in names:
-        return names.index(f"{building}.common")
-    return next((i for i, name in enumerate(names) if uses.get(name) == "common"), None)
+def _common(building: ClearedBuilding, names: Sequence[str], settled: int, uses: Mapping[str, str]) -> int | None:
+    """The row that takes the losses: the common unit's, else one after all units; None where nothing is lost."""
+    if not building.loss_wh[:settled].any():
+        return None
+    if f"{building.building}.common" in names:
+        return names.index(f"{building.building}.common")
+    return next((i for i, name in enumerate(names) if uses.get(name) == "common"), len(names))
 
 
-def settle_building(
-    building: ClearedBuilding,
+def _accounts(names: Sequence[Sequence[str]], most: int) -> tuple[Wh, dict[str, Wh], tuple[str, ...], Wh]:
+    """Codes of participants and of third parties, labels, and the building of each code: by building, then by name."""
+    code = np.zeros((most, len(names)), dtype=np.int64)
+    third = {party: np.zeros((1, len(names)), dtype=np.int64) for party in THIRD_PARTIES}
+    labels: list[str] = []
+    sizes = []
+    for b, of_building in enumerate(names):
+        here = sorted({*of_building, *THIRD_PARTIES})
+        place = {name: len(labels) + i for i, name in enumerate(here)}
+        code[: len(of_building), b] = [place[name] for name in of_building]
+        for party in THIRD_PARTIES:
+            third[party][0, b] = place[party]
+        labels += here
+        sizes.append(len(here))
+    return code, third, tuple(labels), np.repeat(np.arange(len(names)), sizes)
+
+
+def settle_buildings(
+    buildings: Sequence[ClearedBuilding],
     cleared: Cleared,
     terms: Terms,
-    contract_nano: NanoPerWh,
+    contract_nano: Mapping[str, NanoPerWh],
     paid: Uplift,
-    starts: pd.DatetimeIndex,
     uses: Mapping[str, str],
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The building's whole ledger and its trades, of the delivery day."""
+) -> BlockLedger:
+    """Whole ledgers and trades of some buildings, of the delivery day; contracts are priced by zone."""
     n = cleared.settled
-    who = participants(building, n, uses)
+    starts = pd.DatetimeIndex(cleared.starts[:n])
+    who = participants(buildings, n, uses)
     trade = trade_inside(who.position_wh)
-    inside = building.internal_price_nano[:n]
-    journal = Journal()
-    journal.energy(who.names, "allocated_energy", who.allocation_wh, contract_nano[:n], "supplier")
-    journal.energy(("supplier",), "allocated_energy", -_column_sums(who.allocation_wh), contract_nano[:n], "unit")
-    journal.energy(who.names, "internal_buy", trade.bought, inside, "unit")
-    journal.energy(who.names, "internal_sell", -trade.sold, inside, "unit")
-    if building.dark:
-        _book_default_supply(journal, who, trade, terms)
-    else:
-        _book_market(journal, who, trade, building.price_nano[:n], terms)
-        _book_uplift(journal, building.building, who, trade, paid)
-    physical = who.use_wh.sum(axis=0)
-    use = Use(
-        building.building,
-        who.names,
-        who.use_wh,
-        trade.bought,
-        trade.sold,
-        physical,
-        cleared.starts[:n],
-        cleared.minutes / 60,
+    free = np.zeros(n, dtype=np.int64)
+    contract = np.concatenate([free[:0], *(contract_nano.get(b.zone, free)[:n] for b in buildings)])
+    inside = np.concatenate([free[:0], *(b.internal_price_nano[:n] for b in buildings)])
+    journal = BlockJournal(n)
+    journal.energy(who.code, "allocated_energy", who.allocation_wh, contract, "supplier")
+    journal.energy(who.third["supplier"], "allocated_energy", -_column_sums(who.allocation_wh), contract, "unit")
+    journal.energy(who.code, "internal_buy", trade.bought, inside, "unit")
+    journal.energy(who.code, "internal_sell", -trade.sold, inside, "unit")
+    dark = np.repeat([b.dark for b in buildings], n).astype(bool)
+    node = np.concatenate([free[:0], *(b.price_nano[:n] for b in buildings)])
+    _book_default_supply(journal, who, _only(trade, dark), terms)
+    _book_market(journal, who, _only(trade, ~dark), node, terms)
+    _book_uplift(journal, buildings, who, trade, paid, n)
+    charge(journal, _use(buildings, who, trade, cleared), terms)
+    frame, account = journal.frame(starts, who.labels)
+    names = [b.building for b in buildings]
+    check_blocks_closed(frame, who.building[account], names)
+    _check_energy(frame, account, who, n)
+    third = np.isin(np.array(who.labels, dtype=object), THIRD_PARTIES)
+    return BlockLedger(
+        Rows(frame, _counts(who.building[account], buildings)),
+        ~third[account],
+        _trades(who, trade, inside, starts, buildings),
     )
-    charge(journal, use, terms)
-    frame = journal.frame(starts)
-    check_closed(frame, f"building {building.building}")
-    _check_energy(frame, who)
-    return frame, _trades(who, trade, inside, starts)
 
 
-def _book_market(journal: Journal, who: Participants, trade: InternalTrade, price: NanoPerWh, terms: Terms) -> None:
+def _only(trade: InternalTrade, columns: npt.NDArray[np.bool_]) -> InternalTrade:
+    """Trade with the outside in some columns alone."""
+    return InternalTrade(trade.bought, trade.sold, trade.market_buy * columns, trade.market_sell * columns)
+
+
+def _use(buildings: Sequence[ClearedBuilding], who: Participants, trade: InternalTrade, cleared: Cleared) -> Use:
+    return Use(
+        buildings=tuple(b.building for b in buildings),
+        units=who.names,
+        accounts=who.code,
+        operators=who.third["network_operator"],
+        use_wh=who.use_wh,
+        bought_wh=trade.bought,
+        sold_wh=trade.sold,
+        building_use_wh=who.use_wh.sum(axis=0),
+        starts=cleared.starts[: cleared.settled],
+        hours=cleared.minutes / 60,
+    )
+
+
+def _book_market(
+    journal: BlockJournal, who: Participants, trade: InternalTrade, price: NanoPerWh, terms: Terms
+) -> None:
     """The market part of every position at the node price, and the fees on it."""
+    market = who.third["marketplace"]
     for line, taken in (("market_buy", trade.market_buy), ("market_sell", -trade.market_sell)):
-        journal.energy(who.names, line, taken, price, "marketplace")
-        journal.energy(("marketplace",), line, -_column_sums(taken), price, "unit")
+        journal.energy(who.code, line, taken, price, "marketplace")
+        journal.energy(market, line, -_column_sums(taken), price, "unit")
     for fee, traded in ((terms.buy_fee_nano, trade.market_buy), (terms.sell_fee_nano, trade.market_sell)):
         charged = traded if fee else np.zeros_like(traded)
         each = np.full(charged.shape[1], fee, dtype=np.int64)
-        journal.energy(who.names, "fee", charged, each, "marketplace")
-        journal.energy(("marketplace",), "fee", -_column_sums(charged), each, "unit")
+        journal.energy(who.code, "fee", charged, each, "marketplace")
+        journal.energy(market, "fee", -_column_sums(charged), each, "unit")
 
 
-def _book_default_supply(journal: Journal, who: Participants, trade: InternalTrade, terms: Terms) -> None:
+def _book_default_supply(journal: BlockJournal, who: Participants, trade: InternalTrade, terms: Terms) -> None:
     for price, taken in (
         (terms.default_import_nano, trade.market_buy),
         (terms.default_export_nano, -trade.market_sell),
     ):
         each = np.full(taken.shape[1], price, dtype=np.int64)
-        journal.energy(who.names, "default_supply", taken, each, "default_supplier")
-        journal.energy(("default_supplier",), "default_supply", -_column_sums(taken), each, "unit")
+        journal.energy(who.code, "default_supply", taken, each, "default_supplier")
+        journal.energy(who.third["default_supplier"], "default_supply", -_column_sums(taken), each, "unit")
 
 
-def _book_uplift(journal: Journal, building: str, who: Participants, trade: InternalTrade, paid: Uplift) -> None:
-    """Make-whole and uplift of the building, shared by what each unit traded with the marketplace."""
-    weights = [int(w) for w in (trade.market_buy + trade.market_sell).sum(axis=1)]
-    for line, amount in (("make_whole", paid.make_whole.get(building, 0)), ("uplift", -paid.uplift.get(building, 0))):
-        journal.money(who.names, line, share_out(amount, weights), "operator")
-        journal.money(("operator",), line, (-amount,), "unit")
+def _book_uplift(
+    journal: BlockJournal,
+    buildings: Sequence[ClearedBuilding],
+    who: Participants,
+    trade: InternalTrade,
+    paid: Uplift,
+    n: int,
+) -> None:
+    """Make-whole and uplift of each building, shared by what each unit traded with the marketplace."""
+    traded = (trade.market_buy + trade.market_sell).reshape(len(who.code), len(buildings), n).sum(axis=2)
+    for b, building in enumerate(buildings):
+        count, name = len(who.names[b]), building.building
+        for line, amount in (("make_whole", paid.make_whole.get(name, 0)), ("uplift", -paid.uplift.get(name, 0))):
+            if building.dark or not amount:
+                continue
+            shares = share_out(amount, [int(w) for w in traded[:count, b]])
+            journal.money(who.code[:count, b], line, shares, "operator")
+            journal.money(who.third["operator"][:, b], line, (-amount,), "unit")
 
 
-def _trades(who: Participants, trade: InternalTrade, price: NanoPerWh, starts: pd.DatetimeIndex) -> pd.DataFrame:
-    pairs = pair_up(trade)
-    return pd.DataFrame(
+def _trades(
+    who: Participants,
+    trade: InternalTrade,
+    price: NanoPerWh,
+    starts: pd.DatetimeIndex,
+    buildings: Sequence[ClearedBuilding],
+) -> Rows:
+    pairs, n = pair_up(trade), len(starts)
+    building, interval = pairs.interval // n, pairs.interval % n
+    names = pd.Index(sorted({name for of_building in who.names for name in of_building}), dtype=object)
+    place = np.zeros(who.code.shape, dtype=np.int64)
+    for b, of_building in enumerate(who.names):
+        place[: len(of_building), b] = names.get_indexer(pd.Index(of_building, dtype=object))
+    frame = pd.DataFrame(
         {
-            "seller": _categorical(pairs.seller, who.names),
-            "buyer": _categorical(pairs.buyer, who.names),
-            "resource": pd.Categorical.from_codes(np.zeros(len(pairs.seller), dtype=np.int8), pd.Index([ELECTRICITY])),
-            "interval": pairs.interval + 1,
-            "start": starts.take(pairs.interval),
+            "seller": pd.Categorical.from_codes(place[pairs.seller, building], names),
+            "buyer": pd.Categorical.from_codes(place[pairs.buyer, building], names),
+            "resource": pd.Categorical.from_codes(np.zeros(len(building), dtype=np.int8), pd.Index([ELECTRICITY])),
+            "interval": interval + 1,
+            "start": starts.take(interval),
             "energy_wh": pairs.energy_wh,
             "price_nano": price[pairs.interval],
         }
     )
+    return Rows(frame, _counts(building, buildings))
 
 
-def _categorical(codes: npt.NDArray[np.int64], names: tuple[str, ...]) -> pd.Categorical[str]:
-    return pd.Categorical.from_codes(codes, pd.Index(names))
+def _counts(whose: Wh, buildings: Sequence[ClearedBuilding]) -> Wh:
+    return np.bincount(whose, minlength=len(buildings)).astype(np.int64)
 
 
 def _column_sums(rows: Wh) -> Wh:
     return rows.sum(axis=0, keepdims=True)
 
 
-def _check_energy(frame: pd.DataFrame, who: Participants) -> None:
-    """S6: allocated, internal and market energy of the ledger make up position and allocation, in every interval."""
-    lines = ("allocated_energy", "internal_buy", "internal_sell", "market_buy", "market_sell", "default_supply")
-    rows = frame[frame["line"].isin(lines) & frame["account"].isin(who.names)]
-    booked = rows.groupby("interval")["energy_wh"].sum()
-    meant = pd.Series((who.position_wh + who.allocation_wh).sum(axis=0))
-    meant.index += 1
-    if not booked.reindex(meant.index, fill_value=0).eq(meant).all():
+def _check_energy(frame: pd.DataFrame, account: Wh, who: Participants, n: int) -> None:
+    """S6: allocated, internal and market energy of the ledgers make up position and allocation, in every interval."""
+    lines = frame["line"].cat
+    of_energy = np.isin(lines.categories.to_numpy(), LINES_OF_ENERGY)[lines.codes] if len(frame) else np.zeros(0, bool)
+    of_units = np.zeros(len(who.labels), dtype=bool)
+    for b, names in enumerate(who.names):
+        of_units[who.code[: len(names), b]] = True
+    rows = np.flatnonzero(of_energy & of_units[account])
+    booked = np.zeros(who.position_wh.shape[1], dtype=np.int64)
+    at = who.building[account[rows]] * n + frame["interval"].to_numpy(dtype=np.int64, na_value=0)[rows] - 1
+    np.add.at(booked, at, frame["energy_wh"].to_numpy()[rows])
+    if (booked != (who.position_wh + who.allocation_wh).sum(axis=0)).any():
         raise LedgerNotBalancedError("a building's ledger books other energy than its units use")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,6 @@ from planner.cleared import NanoPerWh, Wh
 from planner.money import product, total
 
 DAY = -1
-COLUMNS = ("account", "line", "interval", "energy_wh", "price_nano", "amount_nano", "counterparty_kind")
 
 
 class LedgerNotBalancedError(RuntimeError):
@@ -30,7 +30,7 @@ class LedgerNotBalancedError(RuntimeError):
 class Entries:
     """Columns of equal length; ``interval`` counts from 0 and is DAY for the whole day."""
 
-    account: npt.NDArray[np.object_]
+    account: npt.NDArray[Any]
     line: str
     interval: npt.NDArray[np.int64]
     energy_wh: Wh
@@ -86,21 +86,44 @@ class Journal:
         Accounts that begin with a word of ``blended`` show one sum per line and interval whatever the prices were.
         ``price_nano`` is <NA> where nothing is priced or where the summed entries had different prices.
         """
-        entries = self._entries
-        lengths = [len(entry.amount_nano) for entry in entries]
-        frame = pd.DataFrame(
-            {
-                "account": _names([e.account for e in entries]),
-                "line": pd.Categorical(np.repeat([e.line for e in entries], lengths)),
-                "interval": _joined([e.interval for e in entries]),
-                "energy_wh": _joined([e.energy_wh for e in entries]),
-                "price_nano": _joined([e.price_nano for e in entries]),
-                "amount_nano": _joined([e.amount_nano for e in entries]),
-                "counterparty_kind": pd.Categorical(np.repeat([e.counterparty_kind for e in entries], lengths)),
-                "priced": np.repeat([e.priced for e in entries], lengths).astype(bool),
-            }
-        )
-        return _finished(_merged(frame, blended), starts)
+        accounts = np.concatenate([*(e.account for e in self._entries), np.array([], dtype=object)])
+        codes, names = coded(accounts)
+        hidden = np.array([name.startswith(blended) for name in names], dtype=bool) if blended else None
+        booked = merged(self._entries, codes, hidden)
+        return _framed(booked, pd.Categorical.from_codes(booked.account, pd.Index(names, dtype=object)), starts)
+
+
+class BlockJournal:
+    """Collects entries of the ledgers of B buildings; an account is a code, rising by building and then by name.
+
+    Energy is (N, B x T): the T intervals of the first building, then of the second, and so on.
+    """
+
+    def __init__(self, intervals: int) -> None:
+        self._n, self._entries = intervals, list[Entries]()
+
+    def energy(self, accounts: Wh, line: str, energy_wh: Wh, price_nano: NanoPerWh, against: str) -> None:
+        """Every account (N, B) takes its row of ``energy_wh`` (N, B x T) at ``price_nano`` (B x T)."""
+        rows, cells = np.nonzero(energy_wh)
+        taken, price = energy_wh[rows, cells], price_nano[cells]
+        account, interval = accounts[rows, cells // self._n], cells % self._n
+        self._entries.append(Entries(account, line, interval, taken, price, True, -product(taken, price), against))
+
+    def money(self, accounts: Wh, line: str, amounts_nano: Sequence[int], against: str) -> None:
+        """Every account (k,) receives an amount for the whole day; zero amounts leave no entry."""
+        amounts = np.array(amounts_nano, dtype=np.int64)
+        kept = np.flatnonzero(amounts)
+        nothing, day = np.zeros(len(kept), dtype=np.int64), np.full(len(kept), DAY, dtype=np.int64)
+        account = accounts[kept]
+        self._entries.append(Entries(account, line, day, nothing, nothing, False, amounts[kept], against))
+
+    def frame(self, starts: pd.DatetimeIndex, labels: Sequence[str]) -> tuple[pd.DataFrame, Wh]:
+        """As ``Journal.frame``, one building after another, and the account code of each row; ``labels`` by code."""
+        accounts = np.concatenate([*(e.account for e in self._entries), np.array([], dtype=np.int64)])
+        booked = merged(self._entries, accounts)
+        place, names = coded(np.array(labels, dtype=object))
+        account = pd.Categorical.from_codes(place[booked.account], pd.Index(names, dtype=object))
+        return _framed(booked, account, starts), booked.account
 
 
 def check_closed(frame: pd.DataFrame, what: str) -> None:
@@ -114,61 +137,101 @@ def check_closed(frame: pd.DataFrame, what: str) -> None:
             raise LedgerNotBalancedError(f"{what}: interval {groups[part[0]] or 'of the day'} is off by {rest} nano")
 
 
-def _names(parts: Sequence[npt.NDArray[np.object_]]) -> pd.Categorical:
-    joined = np.concatenate([*parts, np.array([], dtype=object)])
-    return pd.Categorical(joined, categories=sorted(set(joined.tolist())))
+def check_blocks_closed(frame: pd.DataFrame, building: Wh, names: Sequence[str]) -> None:
+    """S4 for ledgers one after another; ``building`` says of each row whose it is."""
+    interval = frame["interval"].fillna(0).to_numpy(dtype=np.int64)
+    amount = frame["amount_nano"].to_numpy()
+    order = np.lexsort((interval, building))
+    at, whose, amount = interval[order], building[order], amount[order]
+    first = np.flatnonzero(np.diff(whose, prepend=-1).astype(bool) | np.diff(at, prepend=-1).astype(bool))
+    high, low = (np.add.reduceat(part, first) if len(first) else part for part in (amount >> 32, amount & 0xFFFFFFFF))
+    for k in np.flatnonzero((high != -(low >> 32)) | (low & 0xFFFFFFFF != 0)):
+        rest, row = (int(high[k]) << 32) + int(low[k]), first[k]
+        when = at[row] or "of the day"
+        raise LedgerNotBalancedError(f"building {names[whose[row]]}: interval {when} is off by {rest} nano")
 
 
-def _joined(parts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    return np.concatenate([np.array([], dtype=np.int64), *parts])
+@dataclass(frozen=True)
+class Booked:
+    """Merged entries; names are codes of ``lines`` and ``kinds``, accounts those that were given."""
+
+    account: Wh
+    line: Wh
+    lines: tuple[str, ...]
+    kind: Wh
+    kinds: tuple[str, ...]
+    interval: Wh
+    energy_wh: Wh
+    price_nano: NanoPerWh
+    amount_nano: Wh
+    priced: npt.NDArray[np.bool_]
 
 
-def _merged(frame: pd.DataFrame, blended: tuple[str, ...]) -> pd.DataFrame:
-    """One entry per account, line, counterparty kind, interval and (where it is not blended) price."""
-    accounts = frame["account"].cat
-    hidden = np.array([name.startswith(blended) for name in accounts.categories], dtype=bool) if blended else None
-    shown = np.ones(len(frame), dtype=bool) if hidden is None else ~hidden[accounts.codes]
-    price = np.where(shown, frame["price_nano"], 0)
-    names = [frame[key].cat.codes.to_numpy() for key in ("account", "line", "counterparty_kind")]
-    order = np.lexsort((price, frame["interval"], names[2], names[1], names[0]))
-    frame = frame.iloc[order].reset_index(drop=True)
-    same = np.zeros(len(frame), dtype=bool)
-    if len(frame) > 1:
-        codes = [key[order] for key in (*names, price)] + [frame["interval"].to_numpy()]
-        same[1:] = np.logical_and.reduce([code[1:] == code[:-1] for code in codes])
-    first = np.flatnonzero(~same)
-    if len(first) == len(frame):
-        return frame
-    low, high = (getattr(np, f"{end}imum").reduceat(frame["price_nano"].to_numpy(), first) for end in ("min", "max"))
-    merged = frame.iloc[first].copy()
-    for column in ("energy_wh", "amount_nano"):
-        merged[column] = np.add.reduceat(frame[column].to_numpy(), first)
-    merged["priced"] = np.logical_and.reduceat(frame["priced"].to_numpy(), first) & (low == high)
-    return merged.reset_index(drop=True)
+def coded(names: npt.NDArray[np.object_]) -> tuple[Wh, list[str]]:
+    """Codes that sort as the names do, and the names by code."""
+    found = sorted(set(names.tolist()))
+    place = {name: i for i, name in enumerate(found)}
+    return np.array([place[name] for name in names.tolist()], dtype=np.int64), found
 
 
-def _finished(frame: pd.DataFrame, starts: pd.DatetimeIndex) -> pd.DataFrame:
-    """Intervals from 1 with their starts, missing values where there is nothing to say, no empty entries."""
-    frame = frame[(frame["energy_wh"] != 0) | (frame["amount_nano"] != 0)]
-    interval = frame["interval"].to_numpy()
-    day = interval == DAY
-    start = pd.Series(starts.take(np.where(day, 0, interval)) if len(starts) else starts, index=frame.index)
-    return (
-        pd.DataFrame(
-            {
-                "account": frame["account"],
-                "line": frame["line"],
-                "interval": pd.array(np.where(day, 0, interval + 1), dtype="Int64"),
-                "start": start.mask(day),
-                "energy_wh": frame["energy_wh"],
-                "price_nano": pd.array(frame["price_nano"].to_numpy(), dtype="Int64"),
-                "amount_nano": frame["amount_nano"],
-                "counterparty_kind": frame["counterparty_kind"],
-            }
-        )
-        .assign(
-            interval=lambda f: f["interval"].mask(day),
-            price_nano=lambda f: f["price_nano"].mask(~frame["priced"].to_numpy()),
-        )
-        .reset_index(drop=True)
+def merged(entries: Sequence[Entries], account: Wh, hidden: npt.NDArray[np.bool_] | None = None) -> Booked:
+    """One entry per account, line, counterparty kind, interval and (but where the account is hidden) price; none empty.
+
+    ``account`` has the code of every entry, one after another.
+    """
+    lengths = [len(entry.amount_nano) for entry in entries]
+    line, lines = _repeated([e.line for e in entries], lengths)
+    kind, kinds = _repeated([e.counterparty_kind for e in entries], lengths)
+    interval, energy, price, amount = (
+        np.concatenate([np.array([], dtype=np.int64), *(getattr(e, name) for e in entries)])
+        for name in ("interval", "energy_wh", "price_nano", "amount_nano")
+    )
+    priced = np.repeat(np.array([e.priced for e in entries], dtype=bool), lengths)
+    shown = price if hidden is None else np.where(hidden[account], 0, price)
+    keys = (shown, interval, kind, line, account)
+    order = np.lexsort(keys)
+    change = np.ones(len(order), dtype=bool)
+    change[1:] = np.logical_or.reduce([key[order][1:] != key[order][:-1] for key in keys])
+    first = np.flatnonzero(change)
+    if not len(first):
+        return Booked(account, line, lines, kind, kinds, interval, energy, price, amount, priced)
+    low, high = (np.minimum.reduceat(price[order], first), np.maximum.reduceat(price[order], first))
+    energy, amount = (np.add.reduceat(values[order], first) for values in (energy, amount))
+    priced = np.logical_and.reduceat(priced[order], first) & (low == high)
+    kept = np.flatnonzero((energy != 0) | (amount != 0))
+    at = order[first[kept]]
+    return Booked(
+        account[at],
+        line[at],
+        lines,
+        kind[at],
+        kinds,
+        interval[at],
+        energy[kept],
+        price[at],
+        amount[kept],
+        priced[kept],
+    )
+
+
+def _repeated(names: Sequence[str], lengths: Sequence[int]) -> tuple[Wh, tuple[str, ...]]:
+    codes, found = coded(np.array(names, dtype=object))
+    return np.repeat(codes, lengths), tuple(found)
+
+
+def _framed(booked: Booked, account: pd.Categorical, starts: pd.DatetimeIndex) -> pd.DataFrame:
+    """Intervals from 1 with their starts, missing values where there is nothing to say."""
+    day = booked.interval == DAY
+    start = pd.Series(starts.take(np.where(day, 0, booked.interval)) if len(starts) else starts)
+    return pd.DataFrame(
+        {
+            "account": account,
+            "line": pd.Categorical.from_codes(booked.line, pd.Index(booked.lines, dtype=object)),
+            "interval": pd.arrays.IntegerArray(booked.interval + 1, day),
+            "start": start.mask(day),
+            "energy_wh": booked.energy_wh,
+            "price_nano": pd.arrays.IntegerArray(booked.price_nano.copy(), ~booked.priced),
+            "amount_nano": booked.amount_nano,
+            "counterparty_kind": pd.Categorical.from_codes(booked.kind, pd.Index(booked.kinds, dtype=object)),
+        }
     )

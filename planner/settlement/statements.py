@@ -1,22 +1,12 @@
-"""What each unit is told: its own entries of the building's ledger, and a bill in whole cents."""
+"""A unit's bill in whole cents."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-
-import pandas as pd
+from collections.abc import Mapping
 
 from planner.cleared import NANO
 
 CENT_NANO = NANO // 100
-COLUMNS = ["unit", "line", "interval", "start", "energy_wh", "price_nano", "amount_nano", "counterparty_kind"]
-
-
-def statements(ledger: pd.DataFrame, units: Collection[str]) -> pd.DataFrame:
-    """The units' entries of a building's ledger, by unit, line and interval; amounts positive where they receive."""
-    own = ledger[ledger["account"].isin(units)].rename(columns={"account": "unit"}).reset_index(drop=True)
-    own["unit"] = own["unit"].cat.remove_unused_categories()
-    return own[COLUMNS]
 
 
 def in_cents(amounts_nano: Mapping[str, int]) -> dict[str, int]:

@@ -25,19 +25,26 @@ import numpy.typing as npt
 from planner.cleared import Wh
 from planner.money import nano, price_nano
 from planner.settlement.apportion import apportion, share_out
-from planner.settlement.journal import Journal
+from planner.settlement.journal import BlockJournal
 from planner.settlement.terms import Terms
 from planner.timegrid import clock_mask
 
 OPERATOR = "network_operator"
+LEVELS = ("unit", "building", "district", "city")
 
 
 @dataclass(frozen=True)
 class Use:
-    """What a tariff looks at: units by id, Wh (N, T) of net use and of internal trade, and the building's net use."""
+    """What a tariff looks at, of B buildings with at most N participants, a column being one interval of one building.
 
-    building: str
-    units: tuple[str, ...]
+    Wh (N, B x T) of net use and of internal trade, and the buildings' net use (B x T); accounts (N, B) of ``units``
+    (by building) and of the network ``operators`` (1, B).
+    """
+
+    buildings: tuple[str, ...]
+    units: tuple[tuple[str, ...], ...]
+    accounts: Wh
+    operators: Wh
     use_wh: Wh
     bought_wh: Wh
     sold_wh: Wh
@@ -46,7 +53,7 @@ class Use:
     hours: float
 
     def charged(self, level: str, direction: str, internal_ratio: float) -> Wh:
-        """Wh (N, T) on which a component of a level is charged, all >= 0."""
+        """Wh (N, B x T) on which a component of a level is charged, all >= 0."""
         sign = 1 if direction == "import" else -1
         own = np.maximum(sign * self.use_wh, 0)
         inside = self.bought_wh if direction == "import" else self.sold_wh
@@ -55,20 +62,25 @@ class Use:
             return np.maximum(own - inside + charged_inside, 0)
         return apportion(np.maximum(sign * self.building_use_wh, 0), own) + charged_inside
 
+    def by_building(self, energy_wh: Wh) -> Wh:
+        """Columns as (N, B, T)."""
+        return energy_wh.reshape(len(energy_wh), len(self.buildings), len(self.starts))
 
-def charge(journal: Journal, use: Use, terms: Terms) -> None:
-    """Book every component that holds for a unit of the building, and the same sum for the network operator."""
+
+def charge(journal: BlockJournal, use: Use, terms: Terms) -> None:
+    """Book every component that holds for a unit of a building, and the same sum for the network operator."""
     if terms.tariffs.empty:
         return
-    paths = [_path(terms, unit, use.building) for unit in use.units]
-    named = [[terms.tariff.get(node, "") for node in path] for path in paths]
+    named = _named(use, terms)
     for component in terms.components:
-        holds = [_tariff(names, component["level"]) == component["tariff"] for names in named]
-        if any(holds):
-            _charge(journal, use, component, np.array(holds), terms.timezone)
+        holds = named[component["level"]] == component["tariff"]
+        if holds.any():
+            _charge(journal, use, component, holds, terms.timezone)
 
 
-def _charge(journal: Journal, use: Use, row: Mapping[str, Any], holds: npt.NDArray[np.bool_], zone: ZoneInfo) -> None:
+def _charge(
+    journal: BlockJournal, use: Use, row: Mapping[str, Any], holds: npt.NDArray[np.bool_], zone: ZoneInfo
+) -> None:
     name, vat = str(row["component"]), 1 + _number(row.get("vat_ratio"))
     when = [_text(row.get(column)) for column in ("from_time", "to_time", "days", "months")]
     open_now = clock_mask(use.starts, zone, *when)
@@ -77,50 +89,79 @@ def _charge(journal: Journal, use: Use, row: Mapping[str, Any], holds: npt.NDArr
             _book(journal, use, name, _per_day(use, row, nano(row["rate"] * vat)), holds)
         return
     charged = use.charged(row["level"], row["direction"], _number(row.get("applies_to_internal")))
-    charged = np.where(open_now, charged, 0)
+    charged = np.where(np.tile(open_now, len(use.buildings)), charged, 0)
     if row["basis"] == "per_kw_month":
-        _book(journal, use, name, _per_peak(use, row, charged, row["rate"] * vat), holds)
+        _book(journal, use, name, _per_peak(use, row, use.by_building(charged), row["rate"] * vat), holds)
         return
-    charged = _above_step(charged, _number(row.get("step_from_kwh"))) * holds[:, None]
-    price = np.full(len(use.starts), price_nano(row["rate"] * vat), dtype=np.int64)
-    journal.energy(use.units, name, charged, price, OPERATOR)
-    journal.energy((OPERATOR,), name, -charged.sum(axis=0, keepdims=True), price, "unit")
+    held = _above_step(use.by_building(charged), _number(row.get("step_from_kwh"))) * holds[:, :, None]
+    charged = held.reshape(use.use_wh.shape)
+    price = np.full(len(use.building_use_wh), price_nano(row["rate"] * vat), dtype=np.int64)
+    journal.energy(use.accounts, name, charged, price, OPERATOR)
+    journal.energy(use.operators, name, -charged.sum(axis=0, keepdims=True), price, "unit")
 
 
-def _per_day(use: Use, row: Mapping[str, Any], rate_nano: int) -> tuple[int, ...]:
+def _per_day(use: Use, row: Mapping[str, Any], rate_nano: int) -> list[tuple[int, ...]]:
     if row["level"] == "unit":
-        return (rate_nano,) * len(use.units)
-    return share_out(rate_nano, [1] * len(use.units))
+        return [(rate_nano,) * len(units) for units in use.units]
+    return [share_out(rate_nano, [1] * len(units)) for units in use.units]
 
 
-def _per_peak(use: Use, row: Mapping[str, Any], charged_wh: Wh, rate: float) -> tuple[int, ...]:
+def _per_peak(use: Use, row: Mapping[str, Any], charged_wh: Wh, rate: float) -> list[tuple[int, ...]]:
     """What the day adds to the month's highest power; a building's peak is shared by use in that interval."""
     before = _number(row.get("peak_so_far_kw"))
-    if row["level"] == "unit":
-        added = np.maximum(charged_wh.max(axis=1, initial=0) / 1000 / use.hours - before, 0)
-        return tuple(nano(rate * float(kw)) for kw in added)
-    together = charged_wh.sum(axis=0)
-    at = int(together.argmax())
-    added_kw = max(float(together[at]) / 1000 / use.hours - before, 0.0)
-    return share_out(nano(rate * added_kw), [int(w) for w in charged_wh[:, at]])
+    due = []
+    for b, units in enumerate(use.units):
+        charged = charged_wh[: len(units), b]
+        if row["level"] == "unit":
+            added = np.maximum(charged.max(axis=1, initial=0) / 1000 / use.hours - before, 0)
+            due.append(tuple(nano(rate * float(kw)) for kw in added))
+            continue
+        together = charged.sum(axis=0)
+        at = int(together.argmax())
+        added_kw = max(float(together[at]) / 1000 / use.hours - before, 0.0)
+        due.append(share_out(nano(rate * added_kw), [int(w) for w in charged[:, at]]))
+    return due
 
 
-def _book(journal: Journal, use: Use, name: str, amounts: Sequence[int], holds: npt.NDArray[np.bool_]) -> None:
-    due = [amount if held else 0 for amount, held in zip(amounts, holds, strict=True)]
-    journal.money(use.units, name, [-amount for amount in due], OPERATOR)
-    journal.money((OPERATOR,), name, (sum(due),), "unit")
+def _book(
+    journal: BlockJournal,
+    use: Use,
+    name: str,
+    amounts: Sequence[Sequence[int]],
+    holds: npt.NDArray[np.bool_],
+) -> None:
+    for b, (units, of_building) in enumerate(zip(use.units, amounts, strict=True)):
+        held = holds[: len(units), b]
+        due = [amount if has else 0 for amount, has in zip(of_building, held, strict=True)]
+        journal.money(use.accounts[: len(units), b], name, [-amount for amount in due], OPERATOR)
+        journal.money(use.operators[:, b], name, (sum(due),), "unit")
 
 
 def _above_step(energy_wh: Wh, step_from_kwh: float) -> Wh:
     """The part of each row's energy that lies above the step of the day's running sum."""
     step = round(step_from_kwh * 1000)
-    reached = np.maximum(np.cumsum(energy_wh, axis=1) - step, 0)
-    return np.diff(reached, axis=1, prepend=0)
+    reached = np.maximum(np.cumsum(energy_wh, axis=-1) - step, 0)
+    return np.diff(reached, axis=-1, prepend=0)
 
 
-def _path(terms: Terms, unit: str, building: str) -> list[str]:
-    """From a unit up to the city."""
-    path = [unit, building]
+def _named(use: Use, terms: Terms) -> dict[str, npt.NDArray[np.object_]]:
+    """The tariff that holds for each participant (N, B) at each level; empty where none does."""
+    out = {level: np.full(use.accounts.shape, "", dtype=object) for level in LEVELS}
+    for b, (building, units) in enumerate(zip(use.buildings, use.units, strict=True)):
+        above = [terms.tariff.get(node, "") for node in _path(terms, building)]
+        known: dict[str, dict[str, str]] = {}
+        for i, unit in enumerate(units):
+            own = terms.tariff.get(unit, "")
+            if own not in known:
+                known[own] = {level: _tariff([own, *above], level) for level in LEVELS}
+            for level, name in known[own].items():
+                out[level][i, b] = name
+    return out
+
+
+def _path(terms: Terms, building: str) -> list[str]:
+    """From a building up to the city."""
+    path = [building]
     while (parent := terms.parent.get(path[-1], "")) and parent not in path:
         path.append(parent)
     return path

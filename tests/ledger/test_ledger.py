@@ -185,8 +185,8 @@ def test_a_partial_folder_of_ours_is_replaced_and_of_others_is_not(world: World,
 def test_a_failure_while_writing_leaves_no_run(world: World, tmp_path: Path) -> None:
     case, city, cleared = world
     settled = settle(cleared, case)
-    with pytest.raises(KeyError):
-        write_run(tmp_path / "out", cleared, replace(settled, buildings={}), case, city)
+    with pytest.raises(AttributeError):
+        write_run(tmp_path / "out", cleared, replace(settled, buildings=None), case, city)
     assert not (tmp_path / "out").exists()
 
 
