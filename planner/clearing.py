@@ -29,7 +29,7 @@ from planner.fleets import fleet_of
 from planner.history import History, clear_id_of, ledger_beside
 from planner.ledger import RoundLog, Run, add_file, begin, read_run, refuse_taken, write_run
 from planner.preparation import prepare
-from planner.privacy.document import inside, published
+from planner.privacy.document import OUTSIDE_FILE, inside, published
 from planner.privacy.price import price_of_privacy
 from planner.problems import InvalidInput, Problem
 from planner.provenance import building_files, look_back, mean_error
@@ -118,6 +118,7 @@ def clear(
     cleared = replace(cleared, certificate=certificate, rounds=pd.DataFrame(answered.rounds))
 
     tell("settling, writing, auditing")
+    told = published(privacy)
     write_run(
         folder,
         cleared,
@@ -130,8 +131,8 @@ def clear(
         extra={
             **dict(building_files(case, city, provenance)),
             **history.rosters(city),
-            **desk.roster_file,
-            **published(privacy),
+            **desk.signed_papers(told.get(OUTSIDE_FILE)),
+            **told,
         },
         force=force,
     )

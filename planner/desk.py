@@ -155,13 +155,15 @@ class Desk:
     def envelopes(self) -> dict[str, list[bytes]]:
         return {} if self.hearing is None else self.hearing.sent
 
-    @property
-    def roster_file(self) -> dict[str, bytes]:
-        """Who could have spoken, with their public keys, and the log: what an auditor verifies the outbox against."""
+    def signed_papers(self, report: bytes | None) -> dict[str, bytes]:
+        """Who could have spoken, with their public keys, and the log: what an auditor verifies the outbox against.
+
+        The log bears the hash of the ``report`` on what was released.
+        """
         if self.exchange is None:
             return {}
         at, roster = self.exchange.now(), self.exchange.roster
-        log = clear_log(self.exchange.market, roster, clear_id_of(self.case), self.envelopes, at)
+        log = clear_log(self.exchange.market, roster, clear_id_of(self.case), self.envelopes, at, report)
         return {"market/roster.json": roster.to_bytes(), "market/log.jsonl": log}
 
     def price_of_locality(self, cleared: Cleared) -> list[float]:

@@ -12,7 +12,7 @@ from planner.security.differencing import Row, isolated, occupants_of, smallest_
 from planner.security.releases import NoLedgerError, ReleaseLedger, Said, Spoken
 
 REPORT = "market/privacy.json"
-FIELDS = ("report", "day", "clear", "policy", "policy_sha256", "unit", "rules", "groups")
+FIELDS = ("report", "day", "epoch", "clear", "policy", "policy_sha256", "unit", "rules", "groups")
 RULES = ("k_active", "max_day_share_percent", "min_occupants", "min_buildings")
 OF_GROUP = ("group", "kind", "spoke", "envelopes", "bytes", "intervals")
 NO_LEDGER = "the site's release ledger is not beside the run"

@@ -124,7 +124,9 @@ def _verify_run(console: Console, run: Path) -> int:
 
     roster = Roster.from_bytes((run / "market" / "roster.json").read_bytes().strip())
     envelopes = [line for path in sorted((run / "outbox").glob("*.jsonl")) for line in path.read_bytes().splitlines()]
-    verdict, differ = check_clear_log((run / RUN_LOG).read_bytes(), roster, envelopes)
+    report = run / "market" / "privacy.json"
+    told_outside = report.read_bytes() if report.is_file() else None
+    verdict, differ = check_clear_log((run / RUN_LOG).read_bytes(), roster, envelopes, told_outside)
     told = {"log": verdict.owner, "entries": verdict.entries, "clears": list(verdict.rounds), "root": verdict.root}
     told |= {"first_broken": verdict.broken, "why": verdict.why, "differs": list(differ)}
     if verdict.broken is not None:

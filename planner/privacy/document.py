@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from planner.groups import Group
+from planner.security.churn import changes
 from planner.security.differencing import smallest_difference
 from planner.security.gate import Step
 from planner.security.policy import STAMP, Policy
@@ -26,9 +27,10 @@ VERSION = 1
 UNIT = "occupant"
 OF_THE_PAST = frozenset({Step.SUCCESSIVE, Step.DIFFERENCING, Step.ONCE, Step.CHURN})
 """Steps at which earlier releases stand in the way."""
-OUTSIDE = ("report", "day", "clear", "policy", "policy_sha256", "unit", "rules", "groups")
+OUTSIDE = ("report", "day", "epoch", "clear", "policy", "policy_sha256", "unit", "rules", "groups")
 OUTSIDE_RULES = ("k_active", "max_day_share_percent", "min_occupants", "min_buildings")
 OUTSIDE_GROUP = ("group", "kind", "spoke", "envelopes", "bytes", "intervals")
+OUTSIDE_FILE = "market/privacy.json"
 KINDS = frozenset({"building", "cohort"})
 
 
@@ -38,6 +40,7 @@ def inside(desk: Desk, clear_id: str, mute: Mapping[str, str]) -> dict[str, Any]
     return {
         "report": VERSION,
         "day": desk.history.slot.day,
+        "epoch": desk.history.slot.epoch,
         "clear": clear_id,
         "policy": policy.name,
         "policy_sha256": policy.sha256,
@@ -69,12 +72,14 @@ def _speaking(desk: Desk, mute: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _seen(voice: SpeakingGateway, policy: Policy) -> dict[str, Any]:
-    """What the gate saw of a group, in all that it tried to say."""
+    """What the gate saw of a group, in all that it tried to say, and who came or went since it last spoke."""
     enrolment, mouth = voice.enrolment, voice.mouth
+    last = mouth.ledger.last_roster(enrolment.group, mouth.slot.epoch)
     beside = mouth.ledger.rosters_beside(mouth.slot) - {enrolment.places}
     return {
         "occupants": len({occupant for _, occupant in enrolment.places}),
         "joined_since": int((~enrolment.on_roster).sum()),
+        "changed_since_it_spoke": None if last is None else changes(last, enrolment.places),
         "held_back": voice.held_back,
         "refused": dict(sorted(voice.refused.items())),
         "compared_with": len(beside),
@@ -106,14 +111,14 @@ def published(document: Mapping[str, Any]) -> dict[str, bytes]:
     """market/privacy.json, where a policy lets anything out."""
     if document["stamp"]:
         return {}
-    return {"market/privacy.json": json.dumps(outside(document), indent=2).encode() + b"\n"}
+    return {OUTSIDE_FILE: json.dumps(outside(document), indent=2).encode() + b"\n"}
 
 
 def may_leave(document: Any) -> bool:
     """Whether a document has exactly the fields of the outside version: integers, and ids that everybody knows."""
     if not isinstance(document, dict) or tuple(document) != OUTSIDE:
         return False
-    words = [document[name] for name in ("day", "clear", "policy", "policy_sha256")]
+    words = [document[name] for name in ("day", "epoch", "clear", "policy", "policy_sha256")]
     fixed = document["unit"] == UNIT and document["report"] == VERSION and all(map(is_id, words))
     rules, groups = document["rules"], document["groups"]
     if not fixed or not isinstance(rules, dict) or tuple(rules) != OUTSIDE_RULES or not isinstance(groups, list):

@@ -6,16 +6,21 @@ what may be handed on: the same page without them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from planner.ledger import Run
 from planner.privacy.calibration import may_leave as gate_lets_out
-from planner.privacy.document import outside
+from planner.privacy.document import OUTSIDE_FILE, outside
 from planner.privacy.recount import groups_of, houses_of
 from planner.privacy.rules import RULES
 from planner.problems import InvalidInput, Problem
+from planner.security.hpke import SealingPublic
+from planner.security.log import Kind, Record
+from planner.security.logcheck import read_extract
+from planner.security.merkle import root_of
 from planner.security.messages import release_types
 from planner.security.policy import PRESETS
 from planner.security.roster import Roster
@@ -29,6 +34,10 @@ RESIDUAL_RISK = (
 NO_CLAIM = (
     "Sums over groups under stated disclosure rules. No claim is made that nobody can be recognised: inside they are "
     "personal data, outside aggregates of low risk under contract."
+)
+CHECK_IT = (
+    "planner audit RUN re-counts sizes, shares and activity from the files, and compares with the release ledger.",
+    "planner log verify RUN checks the log against the outbox and this report.",
 )
 NO_NOISE = (
     "No noise is added to what the market acts on: it would break the balance or, repaired, protect nobody. For one "
@@ -51,7 +60,7 @@ def report(run: Run, *, for_outside: bool = False) -> dict[str, Any]:
 
 
 def _nothing_released(written: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("report", "day", "policy", "policy_sha256", "unit", "stamp")
+    kept = ("report", "day", "epoch", "policy", "policy_sha256", "unit", "stamp")
     return {name: written[name] for name in kept} | {"groups": []}
 
 
@@ -60,6 +69,8 @@ def _fixed(run: Run) -> dict[str, Any]:
     return {
         "fields": {name: sorted(kind.fields) for name, kind in release_types().items()},
         "readers": _readers(run),
+        "security": _security(run),
+        "log": _log(run),
         "dp": {"used": False, "why": NO_NOISE},
         "claim": NO_CLAIM,
         "residual_risk": list(RESIDUAL_RISK),
@@ -67,13 +78,40 @@ def _fixed(run: Run) -> dict[str, Any]:
 
 
 def _readers(run: Run) -> list[str]:
+    return [f"{name} ({key.key_id})" for name, key in _sealing_keys(run)]
+
+
+def _sealing_keys(run: Run) -> list[tuple[str, SealingPublic]]:
+    """(name, key) of everybody to whom a release is sealed."""
+    roster = _roster(run)
+    readers = [] if roster is None else [e for e in roster.entities if e.role == "marketplace"]
+    return [(reader.name, record.public) for reader in readers for record in reader.sealing]
+
+
+def _roster(run: Run) -> Roster | None:
     path = run.folder / "market" / "roster.json"
+    return Roster.from_bytes(path.read_bytes().strip()) if path.is_file() else None
+
+
+def _security(run: Run) -> dict[str, Any] | None:
+    """How the messages are signed and sealed, and under which roster; None where none was sent."""
+    roster = _roster(run)
+    if roster is None:
+        return None
+    sealed = sorted({key.kem.value for _, key in _sealing_keys(run)})
+    return {"signature": "ed25519", "sealing": sealed, "roster": roster.version}
+
+
+def _log(run: Run) -> dict[str, Any] | None:
+    """Where the log of the clear tells of the published report: entry (None if nowhere), entries, RFC 6962 root."""
+    path, report = run.folder / "market" / "log.jsonl", run.folder / OUTSIDE_FILE
     if not path.is_file():
-        return []
-    roster = Roster.from_bytes(path.read_bytes().strip())
-    return [
-        f"{e.name} ({record.public.key_id})" for e in roster.entities if e.role == "marketplace" for record in e.sealing
-    ]
+        return None
+    read = read_extract(path.read_bytes())
+    wanted = hashlib.sha256(report.read_bytes()).hexdigest() if report.is_file() else ""
+    records = ((n, Record.from_bytes(document)) for n, (_, document) in read.records.items())
+    at = next((n for n, record in records if (record.kind, record.subject) == (Kind.REPORT, wanted)), None)
+    return {"entry": at, "entries": len(read.entries), "root": root_of([e.leaf for e in read.entries]).hex()}
 
 
 def _recounted(run: Run, written: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -117,13 +155,15 @@ def _lines(d: Mapping[str, Any]) -> Iterator[str]:
     yield from _titled("How close to the limits", _limits(d))
     yield from _titled("Beside other rules (committed positions)", _others(d))
     yield from _titled("Can two outputs be subtracted", _differences(d))
+    yield from _titled("Who came and went", _churn(d))
     yield from _titled("Who said nothing, and why", _silent(d))
     yield from _titled("What it cost", _cost(d))
     yield from _titled("Who can read it", d["readers"] or ["nobody: nothing was sealed"])
+    yield from _titled("How it is signed and kept", _signed(d))
     yield from _titled("Why no noise", [d["dp"]["why"]])
     yield from _titled("What is claimed", [d["claim"]])
     yield from _titled("What risk is left", d["residual_risk"])
-    yield from _titled("Check it", ["planner audit RUN re-counts sizes, shares and activity from the files."])
+    yield from _titled("Check it", CHECK_IT)
 
 
 def _titled(title: str, lines: Any) -> Iterator[str]:
@@ -187,6 +227,26 @@ def _differences(d: Mapping[str, Any]) -> Iterator[str]:
             nearest = g["smallest_difference"]
             told = "none overlaps" if nearest is None else f"the nearest differs in {nearest} occupants"
             yield f"{g['group']}: held against {g['compared_with']} other rosters of the same hours, {told}"
+
+
+def _churn(d: Mapping[str, Any]) -> Iterator[str]:
+    if d.get("stamp"):
+        return
+    yield f"the roster of {d['epoch']} stands until the month ends"
+    for g in d["groups"]:
+        if "changed_since_it_spoke" in g:
+            changed = g["changed_since_it_spoke"]
+            told = "spoke in no earlier month" if changed is None else f"{changed} changed since it spoke in one before"
+            yield f"{g['group']}: {told}; {g['joined_since']} joined since and wait"
+
+
+def _signed(d: Mapping[str, Any]) -> Iterator[str]:
+    if (how := d["security"]) is not None:
+        sealing = ", ".join(how["sealing"])
+        yield f"signed with {how['signature']}, sealed with {sealing}, roster version {how['roster']}"
+    if (log := d["log"]) is not None:
+        at = "this report is in no entry" if log["entry"] is None else f"this report is entry {log['entry']}"
+        yield f"log of {log['entries']} entries, {at}, root {log['root']}"
 
 
 def _silent(d: Mapping[str, Any]) -> Iterator[str]:

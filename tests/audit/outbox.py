@@ -92,6 +92,7 @@ class Post:
         told = {
             "report": 1,
             "day": slot.day,
+            "epoch": slot.epoch,
             "clear": "clear-1",
             "policy": "exchange",
             "policy_sha256": EXCHANGE.sha256,

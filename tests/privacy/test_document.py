@@ -28,6 +28,7 @@ def inside() -> dict[str, Any]:
     return {
         "report": 1,
         "day": "2026-10-25",
+        "epoch": "2026-10",
         "clear": "2026-10-25.abc",
         "policy": "exchange",
         "policy_sha256": EXCHANGE.sha256,
@@ -102,6 +103,11 @@ def test_the_page_of_a_run(run: Run) -> None:
     assert any(group.get("other_rules") for group in within["groups"])
     assert all(group["commitment_passes_again"] for group in within["groups"] if group["spoke"])
     assert "least" in page.page(within)
+    assert within["groups"][0]["changed_since_it_spoke"] is None
+    for told in (within, without):
+        assert told["security"] == {"signature": "ed25519", "sealing": ["mlkem768-x25519"], "roster": 1}
+        assert told["log"]["entry"] == told["log"]["entries"] - 1
+        assert told["log"]["root"] in page.page(told)
     assert "occupants, at least" in page.page(within)
     assert {"occupants", "min_active", "other_rules"}.isdisjoint(*(group.keys() for group in without["groups"]))
     for text in (page.page(within), page.page(without)):

@@ -17,6 +17,7 @@ from planner.security.keys import LocalSigner, signing_key_id
 from planner.security.log import Kind, Log, Record, checkpoints_of, leaf_of, privates_of
 from planner.security.logcheck import LogVerdict, check_log, extract, read_extract
 from planner.security.merkle import root_of
+from planner.security.opening import message_hash
 from planner.security.refusal import Reason, Refused
 from planner.security.replay import ReplayStore
 
@@ -228,6 +229,7 @@ def test_the_log_of_a_clear_fits_its_outbox(world: World, honest_answer: Any) ->
     assert verdict.holds
     assert (verdict.entries, verdict.rounds, differ) == (5, ("day-1",), ())
     assert len(check_clear_log(data, world.roster, sent["b1"][1:])[1]) == 1
+    assert len(check_clear_log(data, world.roster, sent["b1"], b"{}")[1]) == 1
     assert len(check_clear_log(data, world.roster, [*sent["b1"], world.seal(honest_answer, sequence=9)])[1]) == 1
     other = replace(world.roster, policy="6" * 64)
     assert check_clear_log(data, other, sent["b1"])[1][:2] == (
@@ -239,3 +241,17 @@ def test_the_log_of_a_clear_fits_its_outbox(world: World, honest_answer: Any) ->
     assert check_clear_log(renamed, world.roster, sent["b1"])[0].broken == 0
     with pytest.raises(Refused):
         check_clear_log(data.replace(b'{"log":"market"}', b'{"log":"nobody"}'), world.roster, sent["b1"])
+
+
+def test_the_log_of_a_clear_signs_its_report(world: World, honest_answer: Any) -> None:
+    """T-A05: where anything was released the decision and the report's hash are entries; another report differs."""
+    sent = {"b1": [world.seal(honest_answer, sequence=n) for n in range(3)]}
+    data = clear_log(world.identities["market"], world.roster, "day-1", sent, NOW, b"report")
+    verdict, differ = check_clear_log(data, world.roster, sent["b1"], b"report")
+    assert (verdict.holds, verdict.entries, differ) == (True, 7, ())
+    records = [Record.from_bytes(document) for _, document in read_extract(data).records.values()]
+    assert {r.subject for r in records if r.kind is Kind.DECISION} == {message_hash(sent["b1"][-1])}
+    for other in (None, b"another report"):
+        assert len(check_clear_log(data, world.roster, sent["b1"], other)[1]) == 1
+    nothing = clear_log(world.identities["market"], world.roster, "day-1", {}, NOW, b"report")
+    assert check_clear_log(nothing, world.roster, [], b"report")[1] == ()
