@@ -31,6 +31,7 @@ RULES: dict[str, str] = {
     "C26": "an exclusive group is accepted at most once in sum",
     "C27": "a complex order delivers its minimum in every interval, or nothing at all",
     "C28": "under no_pab no accepted block, family or complex order loses",
+    "C29": "savings are the cost without trade less the objective",
     "S1": "internal trade is the smaller of need and surplus, shared pro rata",
     "S2": "the internal price lies on the right end of the marketplace price and its fee",
     "S3": "after make-whole nobody is worse off than without trade",

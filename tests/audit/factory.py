@@ -11,6 +11,7 @@ The town of 2026-03-02 (24 hours, winter time), two zones joined by line L, ever
 * Orders: s1 sells 2 in hour 6 at 80, p1 would buy 1 in hour 7 at 90, block k1 sells 1 and 1 in hours 8 and 9 at 70.
 * Contracts: 4.5 in town and 3 in east; half a kWh of town's is allocated to nobody and is taken.
 * b1 could not have done better; b2 forgoes 1.  Against no trade b1 wins 5 and b2 loses 0.70, which is made whole.
+* Without the city p1 would take the free half kWh in its hour, and the neighbour take it at 40 in all others.
 
 ``crowd`` adds that many occupants to each building (each uses 3 of an allocation of 1) for the release rules.
 """
@@ -351,7 +352,27 @@ class Town:
     def _write_certificate(self) -> None:
         trade = sum(self.imports(t) for t in self.span) * PRICE / 1e6 + 2 * 80 / 1000 + 2 * 70 / 1000
         objective = sum(self.costs.values()) + trade
+        alone = sum(self.costs[name] + self._paid(house) for name, house in self.houses.items()) + 5 - 0.7
+        idle = -(0.5 * 40 * (self.n - 1) + 0.5 * 90) / 1000
+        savings = alone + idle - objective
         certificate = {
+            "mode": "decentralised",
+            "information": "aggregates",
+            "answer_from": "rounds",
+            "status": "stopped",
+            "rounds": 1,
+            "seed": 1,
+            "version": 1,
+            "supersedes": None,
+            "settlement": {
+                "fees_nano": self._fees(),
+                "make_whole_nano": 700_000_000,
+                "uplift_nano": 0,
+                "borne_by_operator_nano": 700_000_000,
+                "congestion_rent_nano": 0,
+                "losses_nano": 0,
+                "remainder_wh": 0,
+            },
             "delivery_date": FIRST.date().isoformat(),
             "intervals": DAY,
             "buildings": 2,
@@ -360,14 +381,16 @@ class Town:
             "gap_absolute": 1.0,
             "gap_relative": 1.0 / abs(objective),
             "lost_opportunity_cost": {"buildings": 1.0, "orders": 0.0, "total": 1.0},
-            "savings": 4.0,
-            "gap_of_savings": 0.25,
+            "savings": savings,
+            "gap_of_savings": 1 / savings,
             "units": sum(len(house.assets) for house in self.houses.values()),
             "groups_released": 2,
             "groups_dark": 0,
             "dark_cost": 0.0,
             "pricing": "convex_hull",
-            "pieces": [{"first_interval": 1, "last_interval": len(self.span), "status": "optimal", "gap": 0.0}],
+            "pieces": [
+                {"first_interval": 1, "last_interval": self.n, "status": "stopped", "gap": 1.0 / abs(objective)}
+            ],
             "case_sha256": "0" * 64,
             "output_sha256": output_sha256(self.root),
         }
@@ -375,11 +398,17 @@ class Town:
         certificate["run_id"] = hashlib.sha256(both.encode()).hexdigest()[:16]
         (self.root / "certificate.json").write_text(json.dumps(certificate))
 
+    def _fees(self) -> int:
+        """Fees of the delivery day, nano-currency."""
+        positions = [house.position(t) for house in self.houses.values() for t in range(DAY)]
+        return sum(q * BUY_FEE if q > 0 else -q * SELL_FEE for q in positions) * 1000
+
     # money --------------------------------------------------------------------------------------------------
 
     def _write_money(self, house: House) -> None:
         """Every line of the ledger beside its counterpart; all at one price per line and interval."""
         booked, trades = Books(), []
+        outside = dict.fromkeys(house.assets, 0)
         for t in range(DAY):
             inside = inside_price(house.position(t))
             delta = {u: house.delta(u, t) for u in house.assets}
@@ -387,6 +416,7 @@ class Town:
                 delta["b2.stairs"] += house.loss(t)
             bought, sold = shared(delta)
             for unit, change in delta.items():
+                outside[unit] += abs(change) - bought[unit] - sold[unit]
                 booked.pair(unit, "supplier", "allocated_energy", t, house.allocation[unit], 60)
                 booked.take(unit, "internal_buy", t, bought[unit], inside)
                 booked.take(unit, "internal_sell", t, -sold[unit], inside)
@@ -396,7 +426,8 @@ class Town:
                 booked.pair(unit, "marketplace", "fee", t, max(-change, 0) - sold[unit], SELL_FEE)
             trades += [(s, b, "electricity", t + 1, start(t), kwh(e), inside) for s, b, e in pairs(sold, bought)]
         if house.id == "b2":
-            booked.money("d1", "make_whole", 700_000_000)
+            for unit, amount in apportioned(700_000_000, outside).items():
+                booked.money(unit, "make_whole", amount)
             booked.money("operator", "make_whole", -700_000_000)
         folder = self.root / f"buildings/{house.id}"
         write(folder / "trades.csv", "seller buyer resource interval start energy_kwh price_per_mwh", trades)

@@ -15,4 +15,5 @@ def test_hand_worked_run_is_clean(tmp_path: Path, look_ahead: int) -> None:
     result = audit(town(tmp_path / "run", look_ahead))
     assert not result.violations, str(result)
     unchecked = set(RULES) - set(result.rules_checked)
-    assert unchecked == {"R1", "R2", "R3", "R4", "R5", "R7", "R8", "R9", "R10"}, result.rules_not_checkable
+    # savings are checked within bounds where a line joins zones
+    assert unchecked == {"C29", "R1", "R2", "R3", "R4", "R5", "R7", "R8", "R9", "R10"}, result.rules_not_checkable

@@ -150,6 +150,24 @@ BROKEN: list[tuple[str, Mutation]] = [
     ("S6", cell(B1 + "settlement.csv", "energy_kwh", "1.001", account="a1", line="internal_buy", interval=4)),
     ("S6", cell(MARKET + "settlement.csv", "energy_kwh", "9.001", account="group:b2", line="energy", interval=4)),
     ("S6", without(B2 + "settlement.csv", account="d1", line="market_buy", interval=4)),
+    ("C21", entry("certificate.json", "bound", lambda bound: bound + 0.5)),
+    ("C21", entry("certificate.json", "bound", lambda bound: bound - 0.5)),
+    ("C24", entry("certificate.json", "mode", lambda _: "monolith")),
+    ("C24", entry("certificate.json", "information", lambda _: "central")),
+    ("C24", entry("certificate.json", "answer_from", lambda _: "monolith")),
+    ("C24", entry("certificate.json", "status", lambda _: "optimal")),
+    ("C24", entry("certificate.json", "status", lambda _: "incumbent")),
+    ("C24", entry("certificate.json", "seed", lambda seed: seed + 1)),
+    ("C24", entry("certificate.json", "rounds", lambda rounds: rounds + 1)),
+    ("C24", entry("certificate.json", "version", lambda version: version + 1)),
+    ("C24", entry("certificate.json", "settlement", lambda sums: sums | {"fees_nano": sums["fees_nano"] + 1})),
+    ("C29", entry("certificate.json", "savings", lambda savings: savings * 1.5)),
+    ("C29", entry("certificate.json", "savings", lambda savings: savings * 0.5)),
+    ("S3", entry(B1 + "answer.json", "no_trade_cost", lambda cost: cost * 1.5)),
+    ("S3", cell(MARKET + "settlement.csv", "amount", "0.8", account="group:b2", line="make_whole")),
+    ("S5", cell(B2 + "settlement.csv", "amount", "0.6", account="d1", line="make_whole")),
+    ("S5", cell(MARKET + "settlement.csv", "line", "rebate", account="group:b2", line="energy", interval=4)),
+    ("S6", cell(B1 + "settlement.csv", "line", "market_buy", account="a1", line="fee", interval=24)),
 ]
 
 
@@ -192,19 +210,36 @@ def test_broken_rule_in_the_look_ahead_is_named(rule: str, mutation: Mutation, t
     assert rule in result.rules_violated, str(result)
 
 
-@pytest.mark.parametrize(("price", "amount", "fine"), [("12.5", "0.0375", True), ("13", "0.039", False)])
-def test_a_tariffs_component_is_charged_at_its_rate_with_tax(
-    price: str, amount: str, fine: bool, clean: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("hour", "energy", "price", "amount", "fine"),
+    [
+        (3, 2, "12.5", "0.025", True),
+        (3, 2, "13", "0.026", False),  # another rate
+        (3, 3, "12.5", "0.0375", False),  # internal trade charged as well
+        (4, 2, "12.5", "0.025", False),  # outside its window
+    ],
+)
+def test_a_tariffs_component_is_charged_on_what_it_is_about(
+    hour: int, energy: int, price: str, amount: str, fine: bool, clean: Path, tmp_path: Path
 ) -> None:
+    """a1 uses 3 kWh in every hour, a neighbour sells it 1; 10 per MWh and a quarter of tax, from three to four."""
     run = shutil.copytree(clean, tmp_path / "run")
-    header = "tariff,component,level,direction,basis,rate,vat_ratio\n"
-    (run / CASE1 / "tariffs.csv").write_text(f"{header}home,grid,unit,import,per_mwh,10,0.25\n")
+    header = "tariff,component,level,direction,basis,rate,vat_ratio,from_time,to_time\n"
+    (run / CASE1 / "tariffs.csv").write_text(f"{header}home,grid,unit,import,per_mwh,10,0.25,03:00,04:00\n")
+    nodes = run / CASE1 / "nodes.csv"
+    named = [f"{row},{'tariff' if i == 0 else 'home' * row.startswith('a1,')}" for i, row in enumerate(_rows(nodes))]
+    nodes.write_text("\n".join(named) + "\n")
     for name, rows in (
-        ("settlement", (("a1", "3", "-"), ("network_operator", "-3", ""))),
-        ("statements", (("a1", "3", "-"),)),
+        ("settlement", (("a1", "", "-"), ("network_operator", "-", ""))),
+        ("statements", (("a1", "", "-"),)),
     ):
         with (run / B1 / f"{name}.csv").open("a") as file:
-            for account, energy, sign in rows:
+            for account, taken, paid in rows:
                 kind = ",network_operator" if name == "statements" else ""
-                file.write(f"{account},grid,4,{start(3)},{energy},{price},{sign}{amount}{kind}\n")
-    assert ("S5" in audit(run).rules_violated) is not fine, str(audit(run))
+                file.write(f"{account},grid,{hour + 1},{start(hour)},{taken}{energy},{price},{paid}{amount}{kind}\n")
+    reseal(run)
+    assert audit(run).clean is fine, str(audit(run))
+
+
+def _rows(path: Path) -> list[str]:
+    return path.read_text().splitlines()

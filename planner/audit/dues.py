@@ -1,0 +1,185 @@
+"""S3, S5 and S6: a building's whole ledger worked out anew, entry by entry, from positions, prices and tariffs.
+
+Wh and nano-currency.  ``Book`` is a ledger as dense arrays, so that two of them can be laid over each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.audit.components import charged, day_charges
+from planner.audit.evidence import Building
+from planner.audit.findings import Findings
+from planner.audit.internal_trade import largest_remainder, participants
+from planner.audit.ledgers import NANO, Ledger, read_ledger
+from planner.audit.series import case_series
+from planner.audit.shares import share_out
+from planner.audit.table import Wh
+from planner.money import price_nano
+
+Key = tuple[str, str]
+COUNTERPART = {
+    "allocated_energy": "supplier",
+    "market_buy": "marketplace",
+    "market_sell": "marketplace",
+    "fee": "marketplace",
+    "default_supply": "default_supplier",
+}
+"""Who stands on the other side of a line; internal trade has its counterpart among the units."""
+NETWORK = "network_operator"
+
+
+@dataclass
+class Book:
+    """(account, line) -> energy and amount per interval of the day (``n``), and the amount of the day as a whole."""
+
+    n: int
+    energy: dict[Key, Wh]
+    amount: dict[Key, Wh]
+    day: dict[Key, int]
+
+    def add(self, accounts: Sequence[str], line: str, energy: Wh, price: Wh) -> None:
+        """Every account takes its row of energy (N, n) at a price ((n,) or (N, n))."""
+        amount = -energy * price
+        for i, account in enumerate(accounts):
+            if energy[i].any():
+                key = (account, line)
+                self.energy[key] = self.energy.get(key, 0) + energy[i]
+                self.amount[key] = self.amount.get(key, 0) + amount[i]
+
+    def against(self, account: str, line: str, energy: Wh, price: Wh) -> None:
+        """The counterpart gives what all take (N, n) at the same prices."""
+        self.add((account,), line, -energy.sum(axis=0, keepdims=True), np.atleast_2d(price)[:1])
+
+    def pay(self, accounts: Sequence[str], line: str, amounts: Sequence[int]) -> None:
+        """Every account receives an amount for the day."""
+        for account, amount in zip(accounts, amounts, strict=True):
+            if amount:
+                self.day[account, line] = self.day.get((account, line), 0) + amount
+
+    def differ(self, other: Book, file: str, found: Findings, only: frozenset[str] | None = None) -> None:
+        """Name every entry in which ``self`` (as stated) is not ``other`` (as due); ``only`` some accounts."""
+        nothing = np.zeros(self.n, dtype=np.int64)
+        for rule, unit, stated, due in (
+            ("S6", 1000, self.energy, other.energy),
+            ("S5", NANO, self.amount, other.amount),
+        ):
+            what = "energy is not what its line is about (kWh)" if rule == "S6" else "not what this line comes to"
+            for key in sorted(set(stated) | set(due)):
+                if only is None or key[0] in only:
+                    one, right = stated.get(key, nothing), due.get(key, nothing)
+                    for t in np.flatnonzero(one != right):
+                        name = f"{key[0]} {key[1]}"
+                        found.add(rule, file, what, one[t] / unit, right[t] / unit, name=name, interval=int(t) + 1)
+        for key in sorted(set(self.day) | set(other.day)):
+            if only is None or key[0] in only:
+                got, right_day = self.day.get(key, 0), other.day.get(key, 0)
+                if got != right_day:
+                    what = "not what the day comes to"
+                    found.add("S5", file, what, got / NANO, right_day / NANO, name=f"{key[0]} {key[1]}")
+
+
+def empty_book(n: int) -> Book:
+    return Book(n, {}, {}, {})
+
+
+def booked(ledger: Ledger, n: int) -> Book:
+    """A ledger file as a book; its rows lie within the day (C1)."""
+    book, lines = empty_book(n), len(ledger.lines)
+    if not len(ledger.t):
+        return book
+    key = ledger.account * lines + ledger.line
+    order = np.argsort(key, kind="stable")
+    codes, first = np.unique(key[order], return_index=True)
+    for code, rows in zip(codes, np.split(order, first[1:]), strict=True):
+        name = (ledger.accounts[code // lines], ledger.lines[code % lines])
+        here = rows[(ledger.t[rows] >= 0) & (ledger.t[rows] < n)]
+        if len(here):
+            energy, amount = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+            np.add.at(energy, ledger.t[here], ledger.energy[here])
+            np.add.at(amount, ledger.t[here], ledger.amount[here])
+            book.energy[name], book.amount[name] = energy, amount
+        whole = rows[ledger.t[rows] < 0]
+        if len(whole):
+            book.day[name] = sum(ledger.amount[whole].tolist())
+    return book
+
+
+def check_ledger(b: Building, found: Findings) -> None:
+    """S5 and S6: no entry is missing, none is too many, each has the energy and the price it should have."""
+    ledger = read_ledger(b.run.table(f"{b.folder}/settlement"))
+    stated = booked(ledger, b.grid.settled)
+    _check_priced(ledger, found)
+    stated.differ(_due(b, stated), ledger.file, found)
+
+
+def _check_priced(ledger: Ledger, found: Findings) -> None:
+    """Energy stands beside a price, what is about the day beside none."""
+    for i in np.flatnonzero(ledger.priced != (ledger.t >= 0)):
+        at = int(ledger.t[i]) + 1 if ledger.t[i] >= 0 else None
+        found.add(
+            "S5", ledger.file, "energy without its price, or a price of the day", name=ledger.name(i), interval=at
+        )
+
+
+def _due(b: Building, stated: Book) -> Book:
+    n, (names, position) = b.grid.settled, participants(b)
+    book = empty_book(n)
+    allocation = np.zeros(position.shape, dtype=np.int64)
+    allocation[: len(b.units)] = b.allocation[:, :n]
+    need, spare = np.maximum(position, 0), np.maximum(-position, 0)
+    volume = np.minimum(need.sum(axis=0), spare.sum(axis=0))
+    bought, sold = largest_remainder(volume, need), largest_remainder(volume, spare)
+    inside = b.internal_price[:n]
+    _both(book, names, "allocated_energy", allocation, _contract(b)[:n])
+    book.add(names, "internal_buy", bought, inside)
+    book.add(names, "internal_sell", -sold, inside)
+    if b.dark:
+        for taken, price in ((need - bought, b.terms.default_import), (sold - spare, b.terms.default_export)):
+            _both(book, names, "default_supply", taken, _flat(price, n))
+    else:
+        _both(book, names, "market_buy", need - bought, b.node_price[:n])
+        _both(book, names, "market_sell", sold - spare, b.node_price[:n])
+        for traded, fee in ((need - bought, b.terms.fee_buy), (spare - sold, b.terms.fee_sell)):
+            if fee:
+                _both(book, names, "fee", traded, _flat(fee, n))
+        _uplift(book, names, [int(w) for w in (need - bought + spare - sold).sum(axis=1)], stated)
+    _network(book, b, names, bought, sold)
+    return book
+
+
+def _both(book: Book, names: Sequence[str], line: str, energy: Wh, price: Wh) -> None:
+    book.add(names, line, energy, price)
+    book.against(COUNTERPART[line], line, energy, price)
+
+
+def _flat(price_per_mwh: float, n: int) -> Wh:
+    return np.full(n, price_nano(price_per_mwh), dtype=np.int64)
+
+
+def _contract(b: Building) -> Wh:
+    price = case_series(b.case("supply"), b.grid, "contract", ("allocated",), "price_per_mwh", 0.0)[0]
+    return np.rint(price * 1000).astype(np.int64)
+
+
+def _uplift(book: Book, names: Sequence[str], traded: list[int], stated: Book) -> None:
+    """What the operator pays or takes is shared by energy traded outside; how much it is, S3 says elsewhere."""
+    for line in ("make_whole", "uplift"):
+        amount = -stated.day.get(("operator", line), 0)
+        book.pay(names, line, share_out(amount, traded))
+        book.pay(("operator",), line, (-amount,))
+
+
+def _network(book: Book, b: Building, names: tuple[str, ...], bought: Wh, sold: Wh) -> None:
+    """Every component of the tariffs that hold here."""
+    use = np.zeros(bought.shape, dtype=np.int64)
+    use[: len(b.units)] = b.use[:, : b.grid.settled]
+    for due in charged(b, names, use, bought, sold):
+        book.add(names, due.component, due.energy, due.price)
+        book.against(NETWORK, due.component, due.energy, due.price)
+    for component, amounts in day_charges(b, names, use, bought, sold):
+        book.pay(names, component, [-amount for amount in amounts])
+        book.pay((NETWORK,), component, (sum(amounts),))
