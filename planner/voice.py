@@ -7,6 +7,7 @@ new round; a group that may not say even its first word, or its commitment, is s
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -73,6 +74,7 @@ class SpeakingGateway:
     mouth: Mouth
     sequence: int = 0
     held_back: int = 0
+    said_sha256: str = ""
     worst: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
 
@@ -135,6 +137,7 @@ class SpeakingGateway:
             self.refused[decision.step.value] = self.refused.get(decision.step.value, 0) + 1
             return decision
         mouth.ledger.record(candidate, decision)
+        self.said_sha256 = hashlib.sha256(decision.body).hexdigest()
         self._note(decision)
         self.sequence += 1
         return send_release(decision, mouth.identity, [MARKET], mouth.roster, mouth.now())

@@ -34,7 +34,8 @@ def run(
     """Take part in one clear from the building's own folder, and write its part of the run into FOLDER/runs.
 
     Every message has the same size and its own time, whether there is anything to say or not.  A dark building sends
-    none.  Without a marketplace for too long the building goes its own way, at the default tariff.
+    none.  Without a marketplace for too long the building goes its own way, at the default tariff.  Killed and started
+    again it goes on where it stopped: what it had said is kept beside the run, and is said again in the same words.
 
     \b
     Example: planner gateway run gateways/buildings/b01 --marketplace https://market.example:8470
@@ -45,28 +46,38 @@ def run(
     from planner.marketplace.client import Link
     from planner.marketplace.gateway import GatewayLoop, LeftAloneError
     from planner.marketplace.mail import Mail, within
+    from planner.marketplace.memory import BrokenWordError
     from planner.marketplace.site import Site
 
     site = Site(folder, date)
-    refuse_taken(site.out)
     if site.told.group.kind is GroupKind.DARK:
+        refuse_taken(site.out)
         site.alone()
         console.result(f"{site.told.building}: dark, nothing was sent\nrun      {site.out}", {"run": str(site.out)})
         return Exit.DONE
     if not marketplace:
         raise refuse("no marketplace", "give --marketplace URL")
-    me, roster = opened(node or folder / "node", passphrase(passphrase_file), site.case)
-    if me.name != site.told.gateway:
-        raise refuse("these are the keys of another gateway", f"gateway.toml names {site.told.gateway}", me.name)
-    loop = GatewayLoop(
-        site, Mail(me, roster, site.clear_id, within(site.told.group.id)), Link(marketplace), slot, patience
-    )
+    at = opened(node or folder / "node", passphrase(passphrase_file), site.case, site.clear_id)
+    if at.me.name != site.told.gateway:
+        raise refuse("these are the keys of another gateway", f"gateway.toml names {site.told.gateway}", at.me.name)
+    mail = Mail(at.me, at.roster, site.clear_id, within(site.told.group.id))
+    loop = GatewayLoop(site, mail, Link(marketplace), slot, patience, at.journal)
+    if loop.memory.is_empty:
+        refuse_taken(site.out)
+    else:
+        console.note("going on where this gateway was cut off: what it said then stands")
     try:
         loop.run()
     except LeftAloneError:
-        site.alone()
+        loop.go_alone()
         console.error("no marketplace was to be reached: the day is settled at the default tariff")
         return Exit.NOT_CLEAN
+    except BrokenWordError:
+        hint = "the marketplace settles by what it told; find out what changed in this folder since"
+        console.error("came back with other plans than it had told, after its word was taken", hint)
+        return Exit.NOT_CLEAN
+    finally:
+        at.journal.close()
     told = {"run": str(site.out), "messages": loop.link.posts, "bytes": loop.link.sent_bytes, "refused": loop.refused}
     size = f"{loop.link.posts} messages of {loop.blocks * 16} KiB"
     console.result(f"{site.told.building}: settled, {size}\nrun      {site.out}", told)

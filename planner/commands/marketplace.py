@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -63,13 +63,26 @@ def serve(
     if not store.exists():
         refuse_taken(out)
     read = read_market(market, date)
-    me, roster = opened(node, passphrase(passphrase_file), read.case)
+    at = opened(node, passphrase(passphrase_file), read.case, read.clear_id)
     store.parent.mkdir(parents=True, exist_ok=True)
-    common = (read, me, roster, store, out, patience, host, port, _tls(certificate))
-    listening = lambda at: console.note(f"listening at {'https' if certificate else 'http'}://{host}:{at}")  # noqa: E731
+    scheme = "https" if certificate else "http"
+    common: dict[str, Any] = {
+        "patience_s": patience,
+        "host": host,
+        "port": port,
+        "tls": _tls(certificate),
+        "listening": lambda port: console.note(f"listening at {scheme}://{host}:{port}"),
+        "journal": at.journal,
+    }
     service: Marketplace
-    service = Standby(*common, listening, primary=standby_of) if standby_of else Marketplace(*common, listening)
-    return _outcome(console, service, out)
+    if standby_of:
+        service = Standby(read, at.me, at.roster, store, out, **common, primary=standby_of)
+    else:
+        service = Marketplace(read, at.me, at.roster, store, out, **common)
+    try:
+        return _outcome(console, service, out)
+    finally:
+        at.journal.close()
 
 
 def _tls(certificate: Path | None) -> ssl.SSLContext | None:

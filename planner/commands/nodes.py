@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,23 @@ from planner.commands.outcome import refuse
 
 if TYPE_CHECKING:
     from planner.case import Case
+    from planner.security.journal import Journal
     from planner.security.keys import Identity
     from planner.security.roster import Roster
 
 
-def opened(folder: Path, passphrase: bytes, case: Case) -> tuple[Identity, Roster]:
-    """Identity and roster of the node in ``folder``; raises InvalidInput where it may not take part in this clear."""
+@dataclass(frozen=True)
+class AtWork:
+    """Who takes part in a clear, what it trusts, and the log of its node."""
+
+    me: Identity
+    roster: Roster
+    journal: Journal
+
+
+def opened(folder: Path, passphrase: bytes, case: Case, clear_id: str) -> AtWork:
+    """The node in ``folder`` for one clear; raises InvalidInput where it may not take part in it."""
+    from planner.security.journal import Journal
     from planner.security.node import open_node
     from planner.security.policy import PRESETS
     from planner.security.refusal import Refused
@@ -34,4 +46,5 @@ def opened(folder: Path, passphrase: bytes, case: Case) -> tuple[Identity, Roste
         raise refuse(f"may not take part: {refused.reason.value}", hint, folder.name) from None
     finally:
         node.close()
-    return node.identity, node.roster
+    journal = Journal(folder / "node.sqlite", node.identity, clear_id, lambda: int(time.time()))
+    return AtWork(node.identity, node.roster, journal)

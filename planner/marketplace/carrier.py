@@ -87,7 +87,7 @@ class Carrier:
     def close(self) -> None:
         """Tell every gateway that the day is settled; nobody is waited for."""
         self.number += 1
-        self._absorb()
+        self.absorb()
         for g, name in enumerate(self.names):
             if (name, self.number) not in self._questions:
                 self._send(g, {"ask": CLOSE, "whole": [], "exact": "", "bounds": []})
@@ -100,7 +100,7 @@ class Carrier:
     def exchange(self, bodies: Mapping[int, dict[str, Any]], bounds: list[str]) -> dict[int, Opened | None]:
         """One question to each group, and the slot that answers it; None for who came too late."""
         self.number += 1
-        self._absorb()
+        self.absorb()
         for g, body in bodies.items():
             if (self.names[g], self.number) not in self._questions:
                 self._send(g, {**body, "bounds": bounds})
@@ -141,7 +141,7 @@ class Carrier:
                 raise StoppedError
             with self.office.store.arrived:
                 self.office.store.arrived.wait(0.05)
-            self._absorb()
+            self.absorb()
             if time.monotonic() > deadline:
                 for name in (n for n in missing if (n, self.number) not in self._slots):
                     self._decide(self.number, name, 1)
@@ -152,7 +152,7 @@ class Carrier:
     def seconds_left(self, clock: Callable[[], float]) -> float:
         """What the clock said when it was first asked, so that the rounds end alike whenever they are run again."""
         self._ticks += 1
-        self._absorb()
+        self.absorb()
         if (self._ticks, CLOCK) not in self._decisions:
             self._decide(self._ticks, CLOCK, round(clock() * MILLI))
         return self._decisions[self._ticks, CLOCK] / MILLI
@@ -160,11 +160,13 @@ class Carrier:
     def _decide(self, number: int, what: str, value: int) -> None:
         body = {"number": number, "what": what, "value": value}
         self._post("decision", body, self.office.me.name, f"decision.{what}", number)
-        self._absorb()
+        self.absorb()
 
-    def _absorb(self) -> None:
+    def absorb(self) -> None:
         """What the store holds beyond what was read."""
-        for row in self.office.store.rows(self._cursor):
+        rows = list(self.office.store.rows(self._cursor))
+        self.office.note(rows)
+        for row in rows:
             self._cursor = row.id
             self._read(row)
 

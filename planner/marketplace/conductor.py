@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from planner.groups import Group, GroupKind
 from planner.ledger import write_market_part
 from planner.marketplace.carrier import Carrier, Heard, Settle
 from planner.preparation import prepare
+from planner.privacy.document import OUTSIDE_FILE, document, published, spoken
 from planner.problems import InvalidInput, Problem
 from planner.schedule import Schedule
 from planner.security.clearlog import clear_log
@@ -118,9 +120,12 @@ def conduct(market: Market, carrier: Carrier, out: Path | None, extra_files: Ext
         settled = settle_groups(cleared, market.case, claims)
         groups = [_as_it_ended(g, answered) for g in market.groups]
         office = carrier.office
-        log = clear_log(office.me, office.roster, market.clear_id, heard.sent, office.now())
+        told = published(_privacy(market, groups, heard.sent))
+        report = told.get(OUTSIDE_FILE)
+        log = clear_log(office.me, office.roster, market.clear_id, heard.sent, office.now(), report)
         extra = {"market/roster.json": office.roster.to_bytes(), "market/log.jsonl": log}
         extra |= {f"market/case/{GROUPS}": market.groups_csv}
+        extra |= told
         extra |= extra_files(carrier)
         write_market_part(out, cleared, settled, market.case, market.city, groups, heard.sent, extra)
     return cleared
@@ -207,6 +212,13 @@ def _claims(market: Market, carrier: Carrier, cleared: Cleared, answered: Answer
             at_least = Claim(max(_lost_nano(own, own.no_trade_cost), 0), fees_nano(own, terms, cleared.settled))
             claims[group.id] = _believed(group, told[g] or [], at_least, _most(cleared))
     return claims
+
+
+def _privacy(market: Market, groups: Sequence[Group], sent: Mapping[str, Sequence[bytes]]) -> dict[str, Any]:
+    """The privacy report as far as the marketplace can write it: what reached it."""
+    n = len(market.city.grid)
+    rows = [spoken(g, sent.get(g.id, ()), n, spoke=g.kind is not GroupKind.DARK) for g in groups]
+    return document(market.clear_id, market.clear_id, PRESETS[market.case.settings.privacy.preset], rows)
 
 
 def _lost_nano(own: ClearedBuilding, against: float) -> int:

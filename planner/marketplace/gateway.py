@@ -16,26 +16,31 @@ from typing import Any
 
 from planner.marketplace.client import SLOT_BYTES, Link, UnreachableError, padded
 from planner.marketplace.mail import Mail
-from planner.marketplace.messages import CLOSE
+from planner.marketplace.memory import BrokenWordError, Memory, Said
+from planner.marketplace.messages import CLOSE, SETTLE
 from planner.marketplace.site import Site
 from planner.marketplace.voices import (
+    PRIVACY,
     RemoteMembers,
-    Said,
     Speaking,
     digest,
     largest_bundle,
+    marked,
     member_answers,
+    read_settle,
     speaking_alone,
     speaking_for_cohort,
     word,
 )
-from planner.security.opening import Opened
-from planner.security.refusal import Refused
+from planner.security.journal import Journal
+from planner.security.log import Kind
+from planner.security.opening import Opened, message_hash
+from planner.security.refusal import Reason, Refused
 
 NOTHING, FAREWELL = word("nothing"), word("closed")
 FAREWELLS = 20
 """How often a gateway tries to take leave of a marketplace that is gone already."""
-CHANGED = "asked twice in two ways"
+CHANGED, BROKEN = "asked twice in two ways", "came back with other plans than it had told"
 
 
 class LeftAloneError(Exception):
@@ -44,16 +49,23 @@ class LeftAloneError(Exception):
 
 @dataclass
 class GatewayLoop:
-    """``slot_s`` between two messages; after ``patience_s`` without a marketplace the building goes its own way."""
+    """``slot_s`` between two messages; after ``patience_s`` without a marketplace the building goes its own way.
+
+    ``journal`` is the node's log.
+    """
 
     site: Site
     mail: Mail
     link: Link
     slot_s: float
     patience_s: float
+    journal: Journal | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
+        self.memory = Memory(self.site.out.with_name(f"{self.site.out.name}.said"))
+        self._speaking: Speaking | None = None
+        self._broken = False
         self.blocks = -(-largest_bundle(self.site) // SLOT_BYTES)
         self.seen = self.refused = self._latest = 0
         self._inbox: queue.Queue[Opened] = queue.Queue()
@@ -69,6 +81,8 @@ class GatewayLoop:
 
     def run(self) -> None:
         """Take part in one clear; raises LeftAloneError, or what the work itself raised."""
+        if self.journal is not None:
+            self.journal.begin(self.mail.roster)
         worker = threading.Thread(target=self._work, name="answers", daemon=True)
         worker.start()
         next_slot, heard = time.monotonic(), time.monotonic()
@@ -83,6 +97,24 @@ class GatewayLoop:
                 raise LeftAloneError
             next_slot = max(next_slot + self.slot_s, time.monotonic())
             time.sleep(max(0.0, next_slot - time.monotonic()))
+        self._end()
+
+    def go_alone(self) -> None:
+        """No marketplace is there: what was settled stays settled, else the day is one without trade."""
+        if not self.site.out.exists():
+            self.site.alone()
+            if self._speaking is not None:
+                self._speaking.report(spoke=False)
+        self._end()
+
+    def _end(self) -> None:
+        """The clear has ended for this gateway: its papers go into the log, under one signed root."""
+        if self.journal is not None:
+            spoke = self._speaking is not None and self._speaking.sent
+            papers = {Kind.RESULT: "settlement.csv"} | ({Kind.REPORT: PRIVACY} if spoke else {})
+            hashes = {kind: message_hash((self.site.out / name).read_bytes()) for kind, name in papers.items()}
+            self.journal.end(*hashes.items())
+        self.memory.forget()
 
     @property
     def _leaving(self) -> bool:
@@ -92,12 +124,13 @@ class GatewayLoop:
     def _post(self) -> bool:
         """One slot; True if a marketplace took it."""
         leaving, current = self._leaving, self._current
-        lines: list[bytes] = [] if current is None else list(current[1].lines)
+        lines = [] if current is None else list(current[1].lines)
         letters = self._fitting(sum(map(len, lines)))
         slot = (FAREWELL if leaving else NOTHING) if current is None else current[1].slot
         number = 0 if current is None else current[0]
         said = {**slot, "number": number, "group": self.site.told.group.id, "seen": self.seen}
-        body = padded([*lines, *letters, self.mail.slot(said)], self.blocks)
+        envelopes = [*lines, *letters, self.mail.slot(said)]
+        body = padded(envelopes, self.blocks)
         at = self.link.at
         try:
             rows = self.link.post(body)
@@ -109,6 +142,8 @@ class GatewayLoop:
                 self._recent.clear()
                 self.seen = self._latest = 0
             return False
+        if current is not None or letters:
+            self._log(*((Kind.SENT, message_hash(envelope)) for envelope in envelopes))
         for letter in letters:
             self._letters.popleft()
             self._recent.append(letter)
@@ -135,9 +170,10 @@ class GatewayLoop:
         """One letter that came: a part goes to who waits for it, a question to the worker."""
         try:
             opened = self.mail.open(envelope)
-        except Refused:
-            self.refused += 1
+        except Refused as refused:
+            self._refuse(message_hash(envelope), refused.reason)
             return
+        self._log((Kind.RECEIVED, opened.message_hash))
         if opened.header.type == "part":
             with self._arrived:
                 self._parts[opened.header.sender, opened.body["number"]] = opened.body
@@ -149,7 +185,7 @@ class GatewayLoop:
     def _work(self) -> None:
         """Answer what comes, in the order in which it came."""
         try:
-            speaking = self._begin()
+            self._speaking = speaking = self._begin()
             while not self._closed.is_set():
                 opened = self._inbox.get()
                 if opened.header.type == "inquiry":
@@ -158,6 +194,15 @@ class GatewayLoop:
                     self._answer_question(speaking, opened)
         except BaseException as error:  # the loop raises it where the caller can see it
             self._failure = error
+
+    def _log(self, *events: tuple[Kind, str]) -> None:
+        if self.journal is not None:
+            self.journal.note(*events)
+
+    def _refuse(self, message: str, reason: Reason) -> None:
+        self.refused += 1
+        if self.journal is not None:
+            self.journal.refused(message, reason)
 
     def _begin(self) -> Speaking | None:
         if self.site.told.members:
@@ -177,27 +222,41 @@ class GatewayLoop:
             self._closed.set()
             return
         asked = digest(body)
-        if number in self._said and number < self._latest:
-            return  # told again from the beginning: only the last question may still wait for its answer
         if number not in self._said:
-            self._said[number] = asked, speaking.answer(body)
+            self._said[number] = self._worked_out(speaking, number, asked, body)
+            self._log(*((Kind.DECISION, message_hash(line)) for line in self._said[number][1].lines))
+        if number < self._latest:
+            return  # told again from the beginning: only the last question may still wait for its answer
         first, said = self._said[number]
         self._current = number, said if first == asked else Said(slot=word("silent", reason=CHANGED))
+
+    def _worked_out(self, speaking: Speaking, number: int, asked: str, body: Mapping[str, Any]) -> tuple[str, Said]:
+        """The answer, kept before it is posted; nothing but silence once it was not what had been said before."""
+        if self._broken and body["ask"] == SETTLE and read_settle(body, self.site.intervals).taken:
+            raise BrokenWordError
+        silence = Said(slot=word("silent", reason=BROKEN), mark=BROKEN)
+        said = silence if self._broken and body["ask"] != SETTLE else speaking.answer(body)
+        try:
+            return self.memory.keep(number, asked, said)
+        except BrokenWordError:
+            self._broken = True
+            return asked, silence
 
     def _answer_inquiry(self, opened: Opened) -> None:
         body, number = opened.body, opened.body["number"]
         if opened.header.sender != self.site.told.speaker:
-            self.refused += 1
+            self._refuse(opened.message_hash, Reason.SENDER)
             return
         if body["ask"] == CLOSE:
             self._closed.set()
             return
-        if number in self._said and number < self._latest:
-            return
         if number not in self._said:
             part = {"number": number, "group": self.site.told.group.id, **member_answers(self.site, body)}
-            self._said[number] = digest(body), Said((self.mail.letter("part", part, opened.header.sender),))
-        self._letters.extend(self._said[number][1].lines)
+            letter = self.mail.letter("part", part, opened.header.sender)
+            said = Said((letter,), mark=marked((part["whole"], part["exact"])))
+            self._said[number] = self.memory.keep(number, digest(body), said)
+        if number >= self._latest:
+            self._letters.extend(self._said[number][1].lines)
 
     def _await_part(self, sender: str, number: int) -> Mapping[str, Any]:
         deadline = time.monotonic() + self.patience_s

@@ -36,10 +36,10 @@ class _CrookedError(Exception):
 
 @dataclass
 class Server:
-    """Serves ``receive``, which raises Refused for what it does not take; ``on_refused`` learns why."""
+    """Serves ``receive``, which raises Refused for what it does not take; ``on_refused`` learns why and of what."""
 
     receive: Receive
-    on_refused: Callable[[Refused], None]
+    on_refused: Callable[[Refused, bytes], None]
     tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ class Server:
                 status, reply, goes_on = b"200 OK", self.receive(body), True
             except (_CrookedError, Refused) as refused:
                 if isinstance(refused, Refused):
-                    self.on_refused(refused)
+                    self.on_refused(refused, body)
                 await asyncio.sleep(max(0.0, came + REFUSAL_S - loop.time()))
                 status, reply = b"403 Forbidden", refusal_reply(body)
                 goes_on = isinstance(refused, Refused)

@@ -6,15 +6,17 @@ Whatever is wrong with any of them, the peer learns nothing but that it was refu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from planner.marketplace.messages import TYPES
-from planner.marketplace.store import MessageStore
+from planner.marketplace.store import MessageStore, Row
 from planner.security import strict
+from planner.security.journal import Journal
 from planner.security.keys import Identity
+from planner.security.log import Kind
 from planner.security.messages import release_types
-from planner.security.opening import SKEW_S, Opened, Reader, open_envelope, verify_envelope
+from planner.security.opening import SKEW_S, Opened, Reader, message_hash, open_envelope, verify_envelope
 from planner.security.refusal import Reason, Refused, require
 from planner.security.rights import Action
 from planner.security.roster import Roster
@@ -44,6 +46,7 @@ class Office:
     now: Callable[[], int]
     watch: Callable[[str], None] = idle
     open: bool = True
+    journal: Journal | None = None
     refused: int = 0
     here: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
@@ -132,6 +135,14 @@ class Office:
             lines.append(line)
         return b"\n".join(lines)
 
-    def refuse(self, refused: Refused) -> None:
-        """Count what was refused; the reason stays here."""
+    def refuse(self, refused: Refused, body: bytes) -> None:
+        """Count and log what was refused; the reason stays here."""
         self.refused += 1
+        if self.journal is not None:
+            self.journal.refused(message_hash(body), refused.reason)
+
+    def note(self, rows: Sequence[Row]) -> None:
+        """Log rows of the store before they are acted on; what is the marketplace's own it has sent."""
+        if self.journal is not None:
+            sent = (Kind.RECEIVED, Kind.SENT)
+            self.journal.note(*((sent[row.sender == self.me.name], row.hash) for row in rows))

@@ -67,7 +67,7 @@ class Record(Carrier):
     def opened(self, row: Row) -> Opened:
         return self._bodies[row.hash]
 
-    def _absorb(self) -> None:
+    def absorb(self) -> None:
         """Everything is here from the beginning."""
 
     def _send(self, g: int, body: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 import threading
 import time
@@ -18,7 +19,9 @@ from planner.marketplace.mail import now
 from planner.marketplace.office import Office, idle
 from planner.marketplace.payloads import FILE, payload_lines
 from planner.marketplace.store import MessageStore
+from planner.security.journal import Journal
 from planner.security.keys import Identity
+from planner.security.log import Kind
 from planner.security.roster import Roster
 
 LINGER_S = 10.0
@@ -30,7 +33,7 @@ Listening = Callable[[int], None]
 class Marketplace:
     """One clear of ``market``; ``state`` is its store, ``out`` the run folder it writes.
 
-    ``listening`` is told the port; ``watch`` every step that a crash could follow.
+    ``listening`` is told the port; ``watch`` every step that a crash could follow; ``journal`` is the node's log.
     """
 
     market: Market
@@ -44,12 +47,15 @@ class Marketplace:
     tls: ssl.SSLContext | None = None
     listening: Listening = lambda port: None
     watch: Callable[[str], None] = idle
+    journal: Journal | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.store = MessageStore(self.state)
         intervals = len(self.market.city.grid)
-        self.office = Office(self.me, self.roster, self.store, self.market.clear_id, intervals, now, watch=self.watch)
+        self.office = Office(
+            self.me, self.roster, self.store, self.market.clear_id, intervals, now, self.watch, journal=self.journal
+        )
         self.names = speakers(self.market, self.roster)
         self.cleared: Cleared | None = None
         self.failure: BaseException | None = None
@@ -87,6 +93,17 @@ class Marketplace:
     def _clear(self) -> None:
         carrier = Carrier(self.office, self.market.lit, self.names, self.patience_s, stopped=self.stop.is_set)
         try:
+            if self.journal is not None:
+                self.journal.begin(self.roster)
             self.cleared = conduct(self.market, carrier, self.out, lambda done: {FILE: payload_lines(done)})
+            self._log_result(carrier)
         except BaseException as failure:  # raised again by serve, in the thread that called it
             self.failure = failure
+
+    def _log_result(self, carrier: Carrier) -> None:
+        """The clear has ended: everything that was said, and the certificate, under one signed root."""
+        if self.journal is None or self.out is None:
+            return
+        carrier.absorb()
+        certificate = (self.out / "certificate.json").read_bytes()
+        self.journal.end((Kind.RESULT, hashlib.sha256(certificate).hexdigest()))

@@ -148,7 +148,7 @@ class Site:
         return tuple(np.rint(np.asarray(prices) * 1000).astype(np.int64).tolist())
 
     def finish(self, settled: Settle) -> Claim:
-        """Write the building's papers below ``out`` and give what it claims."""
+        """Write the building's papers below ``out``, unless they are there already, and give what it claims."""
         tariff = self.case.settings.default_tariff
         node = np.array(settled.node_nano, dtype=np.int64)
         default = None if settled.taken else tariff.pair
@@ -164,7 +164,8 @@ class Site:
         cleared = Cleared(grid.starts, grid.settled, grid.minutes, (own,), (zone,), (), (), (), {})
         ledger, claim = settle_own(cleared, self.case)
         extra = {Path(name).name: text for name, text in building_files(self.case, self.city, self.provenance)}
-        write_building_part(self.out, cleared, ledger, self.case, self.city, extra)
+        if not self.out.exists():
+            write_building_part(self.out, cleared, ledger, self.case, self.city, extra)
         return claim
 
     @property

@@ -8,6 +8,7 @@ member   another gateway of the cohort: it answers the speaker and never the mar
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,12 +18,15 @@ import numpy as np
 from planner.groups import Group
 from planner.hearing import BOUNDS_NEEDED, HeldBack, Sealed
 from planner.history import ledger_beside, slot_of
+from planner.ledger import add_file
 from planner.marketplace.carrier import Settle, parted
 from planner.marketplace.cohort import CohortGateway, Part, part_of
 from planner.marketplace.mail import NOBODY, Mail
+from planner.marketplace.memory import Said
 from planner.marketplace.messages import CLOSE, ENROL, SETTLE
 from planner.marketplace.numbers import pack, question_body, read_question, unpack
 from planner.marketplace.site import Site, cohort_enrolment
+from planner.privacy.document import document, seen, spoken
 from planner.questions import Bound, BoundAt, Price, Question, Silence
 from planner.security.churn import standing
 from planner.security.enrolment import Enrolment
@@ -37,14 +41,7 @@ from planner.settlement import Claim
 from planner.voice import Mouth, SpeakingGateway
 
 Finish = Callable[[Settle], Claim]
-
-
-@dataclass(frozen=True)
-class Said:
-    """What answers a question: the envelopes that carry it, and the slot's fields."""
-
-    lines: tuple[bytes, ...] = ()
-    slot: Mapping[str, Any] = field(default_factory=dict)
+PRIVACY = "privacy.json"
 
 
 def word(name: str, *, about: str = NOBODY, reason: str = NOBODY, value: Sequence[int] = ()) -> dict[str, Any]:
@@ -61,6 +58,7 @@ class Speaking:
     voice: SpeakingGateway
     finish: Finish
     masker: Masker | None = None
+    sent: list[bytes] = field(default_factory=list)
 
     def answer(self, body: Mapping[str, Any]) -> Said:
         """To one question of the marketplace."""
@@ -68,19 +66,30 @@ class Speaking:
             settled = read_settle(body, self.site.intervals)
             mouth = self.voice.mouth
             mouth.ledger.note_day(self.voice.group.id, mouth.slot, settled.taken)
-            return Said(slot=word("claim", value=claim_value(self.finish(settled))))
+            claim = claim_value(self.finish(settled))
+            self.report(settled.taken)
+            return Said(slot=word("claim", value=claim), mark=marked(claim))
         question = read_question(dict(body), self.site.intervals)
         uttered = self.voice.answer(question)
         match uttered:
             case Sealed(envelope, bound):
+                self.sent.append(envelope)
                 masked = self._masked(question, body, bound)
-                return Said((envelope,), word("said", about=message_hash(envelope), value=masked))
+                mark = self.voice.said_sha256
+                return Said((envelope,), word("said", about=message_hash(envelope), value=masked), mark)
             case HeldBack(bound):
                 return Said(slot=word("held", value=self._masked(question, body, bound)))
             case Bound(micro):
                 return Said(slot=word("bound", value=self._masked(question, body, micro)))
             case Silence(reason):
                 return Said(slot=word("silent", reason=reason))
+
+    def report(self, spoke: bool) -> None:
+        """Write privacy.json beside the building's papers: what the gate saw, and what was sent."""
+        policy = PRESETS[self.site.case.settings.privacy.preset]
+        row = spoken(self.voice.group, self.sent, self.site.intervals, spoke) | seen(self.voice)
+        told = document(self.voice.mouth.slot.day, self.mail.clear_id, policy, [row])
+        add_file(self.site.out, PRIVACY, json.dumps(told, indent=2) + "\n")
 
     def close(self) -> None:
         """The day is over: nothing more is remembered."""
@@ -225,7 +234,11 @@ def member_answers(site: Site, inquiry: Mapping[str, Any]) -> dict[str, Any]:
 
 def digest(body: Mapping[str, Any]) -> str:
     """What makes a question the same question."""
-    said = (body["ask"], body["whole"], body["exact"], body.get("bounds", []))
+    return marked((body["ask"], body["whole"], body["exact"], body.get("bounds", [])))
+
+
+def marked(said: object) -> str:
+    """A hash of plain values."""
     return hashlib.sha256(repr(said).encode()).hexdigest()
 
 

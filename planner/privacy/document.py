@@ -8,7 +8,7 @@ anyway and which rules held.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -36,34 +36,40 @@ KINDS = frozenset({"building", "cohort"})
 
 def inside(desk: Desk, clear_id: str, mute: Mapping[str, str]) -> dict[str, Any]:
     """The whole document, for the site's own eyes."""
-    policy = desk.policy
+    groups = [*_speaking(desk, mute), *map(_dark, desk.dark)]
+    return document(desk.history.slot.day, clear_id, desk.policy, groups)
+
+
+def document(day: str, clear_id: str, policy: Policy, groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is said of a clear, and of each of ``groups``."""
     return {
         "report": VERSION,
-        "day": desk.history.slot.day,
-        "epoch": desk.history.slot.epoch,
+        "day": day,
+        "epoch": day[:7],
         "clear": clear_id,
         "policy": policy.name,
         "policy_sha256": policy.sha256,
         "stamp": None if policy.gated else STAMP,
         "unit": UNIT,
         "rules": {name: value for name, value in asdict(policy).items() if name != "name"},
-        "groups": [*_speaking(desk, mute), *map(_dark, desk.dark)],
+        "groups": list(groups),
     }
+
+
+def spoken(group: Group, sent: Sequence[bytes], intervals: int, spoke: bool) -> dict[str, Any]:
+    """What a group's envelopes show of it."""
+    size = {"envelopes": len(sent), "bytes": sum(map(len, sent)), "intervals": intervals}
+    return _of_group(group) | {"spoke": spoke, **size}
 
 
 def _speaking(desk: Desk, mute: Mapping[str, str]) -> list[dict[str, Any]]:
     voices = {voice.group.id: voice for voice in desk.voices}
     rows = []
     for group in desk.bright:
-        sent = desk.envelopes.get(group.id, [])
-        row = _of_group(group) | {
-            "spoke": group.id not in mute and desk.policy.gated,
-            "envelopes": len(sent),
-            "bytes": sum(map(len, sent)),
-            "intervals": len(desk.city.grid),
-        }
+        spoke = group.id not in mute and desk.policy.gated
+        row = spoken(group, desk.envelopes.get(group.id, []), len(desk.city.grid), spoke)
         if voice := voices.get(group.id):
-            row |= _seen(voice, desk.policy)
+            row |= seen(voice)
         if group.id in mute:
             row["silent_because"] = mute[group.id]
             row["because_of_the_past"] = any(Step(step) in OF_THE_PAST for step in row.get("refused", ()))
@@ -71,7 +77,7 @@ def _speaking(desk: Desk, mute: Mapping[str, str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _seen(voice: SpeakingGateway, policy: Policy) -> dict[str, Any]:
+def seen(voice: SpeakingGateway) -> dict[str, Any]:
     """What the gate saw of a group, in all that it tried to say, and who came or went since it last spoke."""
     enrolment, mouth = voice.enrolment, voice.mouth
     last = mouth.ledger.last_roster(enrolment.group, mouth.slot.epoch)
@@ -89,7 +95,7 @@ def _seen(voice: SpeakingGateway, policy: Policy) -> dict[str, Any]:
 
 
 def _dark(group: Group) -> dict[str, Any]:
-    return _of_group(group) | {"spoke": False, "envelopes": 0, "bytes": 0, "intervals": 0, "silent_because": group.why}
+    return spoken(group, (), 0, spoke=False) | {"silent_because": group.why}
 
 
 def _of_group(group: Group) -> dict[str, Any]:

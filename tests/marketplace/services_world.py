@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,13 +27,27 @@ from planner.marketplace.service import Marketplace
 from planner.marketplace.site import Site, read_told
 from planner.marketplace.store import MessageStore
 from planner.security.entities import Entity
-from planner.security.keys import Identity
+from planner.security.journal import Journal
+from planner.security.keys import Identity, signing_key_id
+from planner.security.log import Kind, Record, checkpoints_of, entries_of, privates_of
+from planner.security.logcheck import LogVerdict, check_log
 from planner.security.policy import PRESETS
 from planner.security.refusal import Refused
 from planner.security.roster import Roster
 
 LIFE_S = 36 * 3600
 SLOT_S = 0.02
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A verdict over a log, and its records in order."""
+
+    verdict: LogVerdict
+    records: list[Record]
+
+    def subjects(self, kind: Kind) -> list[str]:
+        return [record.subject for record in self.records if record.kind is kind]
 
 
 @dataclass
@@ -51,18 +66,35 @@ class World:
     def gateway(self, folder: Path, link: Link, slot_s: float = SLOT_S, patience_s: float = 60.0) -> GatewayLoop:
         site = Site(folder)
         mail = Mail(self.identities[site.told.gateway], self.roster, site.clear_id, within(site.told.group.id))
-        return GatewayLoop(site, mail, link, slot_s, patience_s)
+        return GatewayLoop(site, mail, link, slot_s, patience_s, self.journal(site.told.gateway))
 
     def marketplace(self, state: Path, out: Path | None, **options: object) -> Marketplace:
         market = read_market(self.parts / "market")
+        options.setdefault("journal", self.journal(MARKET))
         return Marketplace(market, self.identities[MARKET], self.roster, state, out, **options)  # type: ignore[arg-type]
+
+    def journal(self, name: str) -> Journal:
+        """The log of somebody's node, in a database of its own."""
+        path = self.parts.parent / "logs" / f"{name}.sqlite"
+        path.parent.mkdir(exist_ok=True)
+        return Journal(path, self.identities[name], str(self.case.settings.delivery_date), now)
+
+    def logged(self, name: str) -> Logged:
+        """What that log holds, checked."""
+        me, db = self.identities[name], sqlite3.connect(self.parts.parent / "logs" / f"{name}.sqlite")
+        keys = {signing_key_id(me.signer.public): me.signer.public}
+        verdict = check_log(name, entries_of(db), checkpoints_of(db), keys, privates_of(db))
+        records = [Record.from_bytes(record) for _, (_, record) in sorted(privates_of(db).items())]
+        db.close()
+        return Logged(verdict, records)
 
     def papers(self, folder: Path) -> Path:
         """Where a building's gateway wrote its part."""
         return folder / "runs" / str(self.case.settings.delivery_date)
 
     def forget(self) -> None:
-        """As if no gateway had ever run."""
+        """As if no service had ever run."""
+        shutil.rmtree(self.parts.parent / "logs", ignore_errors=True)
         for folder in self.buildings:
             shutil.rmtree(folder / "runs", ignore_errors=True)
 
@@ -193,7 +225,8 @@ class Hall:
             store = MessageStore(self.state)
             me = self.world.identities[MARKET]
             intervals = len(market.city.grid)
-            office = Office(me, self.world.roster, store, market.clear_id, intervals, now, watch=self.watch)
+            journal = self.world.journal(MARKET)
+            office = Office(me, self.world.roster, store, market.clear_id, intervals, now, self.watch, journal=journal)
             carrier = Carrier(office, market.lit, speakers(market, self.world.roster), 60.0, stopped=self._down.is_set)
             self.office, self.carrier = office, carrier
             try:

@@ -15,10 +15,14 @@ from services_world import Direct, Hall, Reference, Running, World
 
 from planner import cli
 from planner.audit import audit
+from planner.hearing import MARKET
 from planner.marketplace.client import SLOT_BYTES, Link
 from planner.marketplace.recomputing import recompute
+from planner.marketplace.site import read_told
 from planner.marketplace.standby import Standby
 from planner.marketplace.store import MessageStore
+from planner.security.log import Kind
+from planner.security.opening import message_hash
 
 
 class Scales(Link):
@@ -57,7 +61,7 @@ def test_it_is_the_same_day(houses: Reference, served: Path) -> None:
 def test_each_part_is_audited_by_its_holder(houses: Reference, served: Path) -> None:
     found = audit(served)
     assert not found.violations, str(found)
-    assert {"C16", "C19", "C23", "R1", "R6", "S4"} <= set(found.rules_checked)
+    assert {"C16", "C19", "C23", "R1", "R6", "R10", "S4"} <= set(found.rules_checked)
     for folder in houses.world.buildings:
         own = audit(houses.world.papers(folder))
         assert not own.violations, str(own)
@@ -77,6 +81,29 @@ def test_all_parts_together_are_one_run(houses: Reference, served: Path, tmp_pat
     assert fees["interval"].isna().all(), "by interval the fees of a cohort would tell its buildings apart"
     positions = pd.read_csv(whole / "market/positions.csv")
     assert -fees["amount"].sum() * 1000 > 8.0 * positions["requested_kwh"].sum() + 1, "they sold to each other"
+
+
+def test_everything_that_counted_is_in_everybodys_log(houses: Reference, served: Path) -> None:
+    world = houses.world
+    logs, day = {name: world.logged(name) for name in world.identities}, str(world.case.settings.delivery_date)
+    assert all(log.verdict.holds for log in logs.values()), logs
+    assert all(log.verdict.rounds == (day,) for log in logs.values()), logs
+    assert {log.verdict.unsigned for log in logs.values()} == {0}
+    outbox = [message_hash(line) for path in (served / "outbox").iterdir() for line in path.read_bytes().splitlines()]
+    market, speaker = logs[MARKET], logs[_speaker(world)]
+    assert set(outbox) <= set(market.subjects(Kind.RECEIVED))
+    assert sorted(outbox) == sorted(speaker.subjects(Kind.DECISION)), "what the gate let out"
+    assert set(outbox) <= set(speaker.subjects(Kind.SENT))
+    assert market.subjects(Kind.RESULT) == [message_hash((served / "certificate.json").read_bytes())]
+    assert cli.run(["log", "verify", str(served)]) == 0
+    papers = world.papers(next(f for f in world.buildings if read_told(f).gateway == _speaker(world)))
+    assert speaker.subjects(Kind.REPORT) == [message_hash((papers / "privacy.json").read_bytes())]
+    everywhere = {subject for log in logs.values() for subject in log.subjects(Kind.SENT)}
+    assert set(market.subjects(Kind.RECEIVED)) <= everywhere, "what one has received another one has sent"
+
+
+def _speaker(world: World) -> str:
+    return read_told(world.buildings[0]).speaker
 
 
 def test_the_marketplace_holds_nothing_of_a_unit(houses: Reference, served: Path) -> None:

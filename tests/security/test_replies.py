@@ -71,7 +71,7 @@ def test_T_E28_fourteen_causes_one_refusal(world: World) -> None:
         return b""
 
     async def ask() -> dict[Reason, tuple[set[bytes], float]]:
-        server = Server(receive, lambda refused: reasons.append(refused.reason))
+        server = Server(receive, lambda refused, body: reasons.append(refused.reason))
         port = await server.start("127.0.0.1", 0)
         found = {}
         for reason, data in messages.items():
