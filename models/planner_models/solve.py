@@ -34,13 +34,17 @@ DUAL, PRIMAL = 1, 4
 
 @dataclass(frozen=True)
 class Options:
-    """How to solve.  ``gap`` is relative; ``lp_solver`` is HiGHS's ``mip_lp_solver`` (choose, simplex, ipx)."""
+    """How to solve.  ``gap`` is relative; ``lp_solver`` is HiGHS's ``mip_lp_solver`` (choose, simplex, ipx).
+
+    Without ``presolve`` a problem with integers is taken as it is written.
+    """
 
     gap: float = 1e-6
     time_limit_s: float = 600.0
     seed: int = 1
     lp_solver: str = "choose"
     log: bool = False
+    presolve: bool = True
 
 
 @dataclass(frozen=True)
@@ -233,10 +237,14 @@ class Solver:
         time_limit_s: float | None = None,
         start: Floats | None = None,
         tolerance: float = 0.0,
+        at_most: float = np.inf,
     ) -> Solution:
-        """Solve with integers, from ``start`` if given, to a relative ``gap`` or an absolute ``tolerance``."""
+        """Solve with integers, from ``start`` if given, to a relative ``gap`` or an absolute ``tolerance``.
+
+        Nobody looks for answers dearer than ``at_most``: where all are, it is INFEASIBLE.
+        """
         if not self.model.integer[self.kept].any():
-            return self.lp(time_limit_s)
+            return self._cheap(self.lp(time_limit_s), at_most)
         self._integrality(True)
         self._only_costs = False
         self._set("simplex_strategy", DUAL)
@@ -246,10 +254,26 @@ class Solver:
             guess.col_value = list(start[self.kept])
             self.highs.setSolution(guess)
         wanted = self.options.gap if gap is None else gap
+        if at_most < np.inf:
+            return self._cheap(self._below(at_most, wanted, time_limit_s), at_most)
         found = self._twice(wanted, time_limit_s)
         if start is not None and found.has_answer and self._misread(found):
             self.highs.clearSolver()
             found = self._twice(wanted, time_limit_s)
+        return found
+
+    def _below(self, at_most: float, gap: float, time_limit_s: float | None) -> Solution:
+        """One run that leaves every branch dearer than ``at_most``; finding none is an answer to believe."""
+        self._set("objective_bound", at_most - self.offset)
+        found = self._run(gap, time_limit_s)
+        self._set("objective_bound", highspy.kHighsInf)
+        self._warm = True
+        return found
+
+    def _cheap(self, found: Solution, at_most: float) -> Solution:
+        """``found``, or that there is none: HiGHS may end with a dearer answer that it met on its way."""
+        if found.status is Status.OPTIMAL and found.objective > at_most:
+            return self._refusal(Status.INFEASIBLE, found.seconds)
         return found
 
     def _misread(self, found: Solution) -> bool:
@@ -286,6 +310,7 @@ class Solver:
         limit = self.options.time_limit_s if time_limit_s is None else time_limit_s
         self._set("mip_rel_gap", gap)
         self._set("mip_lp_solver", self.options.lp_solver)
+        self._set("presolve", "choose" if self.options.presolve or self._relaxed else "off")
         self._set("time_limit", self.highs.getRunTime() + max(limit, 0.01))
         called = self.highs.run()
         seconds = time.perf_counter() - began

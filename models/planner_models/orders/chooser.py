@@ -89,4 +89,8 @@ class Chooser:
 
     def close(self, one: float, other: float) -> bool:
         """Whether two costs are the same but for rounding."""
-        return abs(one - other) <= 1e-6 + 1e-11 * abs(one)
+        return abs(one - other) <= self.hair(one)
+
+    def hair(self, cost: float) -> float:
+        """How far rounding may move a cost."""
+        return 1e-6 + 1e-11 * abs(cost)

@@ -25,6 +25,7 @@ from planner_models.solve import Options, Solution, Solver, Status
 from planner_models.template import Floats, Ints
 
 MOST_TIES = 64
+ROOMS, GROWS = 32, 8
 NOBODY: Ints = np.empty(0, dtype=np.int64)
 
 
@@ -58,7 +59,9 @@ def decide(market: BookModel, rule: Rule, gap: float, options: Options, chooser:
 class _Search:
     """Best first: the master's optimum is taken, cut off, or tied with what is already there.
 
-    ``first`` is the best allowed answer known; the master keeps every answer that is as good.
+    ``first`` is the best allowed answer known.  The master knows every answer not yet cut that costs at most
+    ``reach``: it leaves out what no such answer changes.  The reach begins near the relaxation, where masters are
+    small, and grows until it holds an allowed answer; all that is cut off lies within it, so every cut is good for all.
     """
 
     def __init__(self, chooser: Chooser, rule: Rule, gap: float, first: Answer, relaxed: Answer) -> None:
@@ -69,12 +72,22 @@ class _Search:
         self.best: list[Answer] = []
         self.rows: list[tuple[Ints, Floats, float]] = []
         self.cuts = 0
+        self.room = (first.cost - relaxed.cost) / ROOMS
         self.master = self._master()
 
+    @property
+    def reach(self) -> float:
+        """The most that an answer may cost to be in the master."""
+        return min(self.relaxed.cost + self.room, self.first.cost) + self.c.hair(self.first.cost)
+
+    def _whole(self) -> bool:
+        """Whether the master holds all that may be as good as the best known answer."""
+        return self.relaxed.cost + self.room >= self.first.cost
+
     def _master(self) -> Solver:
-        """The welfare problem without what the best known answer settles, with all cuts so far."""
-        kept = settled(self.c.market, self.relaxed, self.first.cost, self.c.options)
-        master = Solver(kept.model, self.c.options)
+        """The welfare problem without what its reach settles, with all cuts so far."""
+        kept = settled(self.c.market, self.relaxed, self.reach, self.c.options)
+        master = Solver(kept.model, replace(self.c.options, presolve=False))
         for columns, entries, least in self.rows:
             master.add_row(columns, entries, least, np.inf)
         return master
@@ -85,16 +98,20 @@ class _Search:
             if self.c.left_s <= 0:
                 status = Status.INCUMBENT
                 break
-            found = self.master.mip(self.gap / 4, self.c.left_s, start=self.first.x, tolerance=1e-7)
+            start = self.first.x if self._whole() and not self.best else None
+            found = self.master.mip(self.gap / 4, self.c.left_s, start, 1e-7, self.reach)
             if found.status is Status.INFEASIBLE:
-                break
-            self.bound = max(self.bound, min(found.bound, self.limit))
+                self.bound = max(self.bound, min(self.reach, self.limit))
+                if self._whole():
+                    break
+                self.room *= GROWS
+                self.master = self._master()
+                continue
+            self.bound = max(self.bound, min(found.bound, self.limit, self.reach))
             if found.status is not Status.OPTIMAL:
                 status = Status.INCUMBENT
                 if found.has_answer:
                     self._improve(np.rint(found.x[self.c.integers]))
-                break
-            if self.best and self._worse(found.objective):
                 break
             if self._take(found):
                 break
@@ -155,10 +172,6 @@ class _Search:
         self.first = found
         self.master = self._master()
         return True
-
-    def _worse(self, cost: float) -> bool:
-        """Whether a cost is above the best by more than rounding."""
-        return cost > self.best[0].cost and not self.c.close(cost, self.best[0].cost)
 
     def _keep(self, answer: Answer) -> None:
         if self.best and answer.cost < self.best[0].cost and not self.c.close(answer.cost, self.best[0].cost):

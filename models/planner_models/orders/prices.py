@@ -23,6 +23,7 @@ from planner_models.template import Floats, Ints
 
 HOLDS = 1e-7
 SAME = 1e-9
+STILL = 1e-11
 ROUNDS = 10_000
 
 
@@ -121,6 +122,8 @@ def propagate(matrix: sparse.csr_matrix, row_low: Floats, row_high: Floats, box:
     k = np.arange(len(up))
     i, j, a, b = columns[k, up], columns[k, 1 - up], entries[k, up], -entries[k, 1 - up]
     low, high = box.low.copy(), box.high.copy()
+    held = _never_negative(i, j, a, b, row_low, row_high)
+    low[held] = np.maximum(low[held], 0.0)
     for _ in range(ROUNDS):
         before = low.copy(), high.copy()
         # row_low <= a y_i - b y_j <= row_high
@@ -128,11 +131,29 @@ def propagate(matrix: sparse.csr_matrix, row_low: Floats, row_high: Floats, box:
         np.minimum.at(high, i, (row_high + b * high[j]) / a)
         np.maximum.at(low, j, (a * low[i] - row_high) / b)
         np.minimum.at(high, j, (a * high[i] - row_low) / b)
-        if np.array_equal(before[0], low) and np.array_equal(before[1], high):
+        if _still(before[0], low) and _still(before[1], high):
             break
     crossed = (low > high) & (low - high < HOLDS)
     low[crossed] = high[crossed] = (low[crossed] + high[crossed]) / 2
     return _Box(low, high)
+
+
+def _still(before: Floats, after: Floats) -> bool:
+    """Whether bounds moved by less than the last digits of a price."""
+    return bool(((before == after) | (np.abs(before - after) <= STILL)).all())
+
+
+def _never_negative(i: Ints, j: Ints, a: Floats, b: Floats, row_low: Floats, row_high: Floats) -> Ints:
+    """Multipliers with ``y_i <= g y_j`` and ``y_j <= h y_i``, g h > 1: an idle line with losses (below zero it would
+    burn energy).  Passing bounds along the two rows would only creep to it."""
+    under, over = np.flatnonzero(row_high == 0), np.flatnonzero(row_low == 0)
+    edges: dict[tuple[int, int], float] = {}
+    for u, v, gain in (
+        *zip(i[under].tolist(), j[under].tolist(), (b[under] / a[under]).tolist(), strict=True),
+        *zip(j[over].tolist(), i[over].tolist(), (a[over] / b[over]).tolist(), strict=True),
+    ):
+        edges[u, v] = min(gain, edges.get((u, v), np.inf))
+    return np.array([u for (u, v), gain in edges.items() if gain * edges.get((v, u), 0.0) > 1 + HOLDS], dtype=np.int64)
 
 
 def _may_fail(matrix: sparse.csr_matrix, row_low: Floats, row_high: Floats, box: _Box) -> npt.NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from planner_models.solve import Options
 from planner_models.template import Floats, Ints
 
 MOST_TRIES = 60
+MOST_DROPS, MOST_LOSERS, MOST_NEAR = 40, 6, 4
 
 
 def start(chooser: Chooser, relaxed: Answer, rule: Rule) -> Answer:
@@ -75,20 +76,58 @@ def _columns_of(market: BookModel, lumps: Ints) -> Ints:
 
 
 def _without_losers(chooser: Chooser, integers: Floats, answer: Answer) -> tuple[Floats, Answer]:
-    """Drop those that would need a payment, again and again; with nothing taken nobody loses."""
+    """Drop one order after another, the cheapest way to less loss first, until nobody loses.
+
+    Not only losers: what an order of their side that wins little gives up may raise the price for all of them.  Past
+    MOST_DROPS tries all losers go at once; with nothing taken nobody loses.
+    """
+    tries = 0
     while True:
         lost, losers = chooser.loss(answer)
         if lost <= NO_LOSS:
             return integers, answer
-        columns = _columns_of(chooser.market, losers)
-        fewer = np.where(np.isin(chooser.integers, columns), 0.0, integers)
+        kept = (
+            _cheapest_drop(chooser, integers, answer, lost, losers)
+            if tries < MOST_DROPS and chooser.left_s > 0
+            else None
+        )
+        tries += len(losers[:MOST_LOSERS]) + MOST_NEAR
+        if kept is None:
+            fewer = _without(chooser, integers, losers)
+            found = chooser.answer(fewer)
+            if found is None or np.array_equal(fewer, integers):
+                fewer = np.zeros(len(integers))
+                found = chooser.answer(fewer)
+                assert found is not None, "an empty book trades nothing, and that is an answer"
+            kept = fewer, found
+        integers, answer = kept
+
+
+def _without(chooser: Chooser, integers: Floats, lumps: Ints) -> Floats:
+    """The integers with some lumps, and all that depends on them, left out."""
+    return np.where(np.isin(chooser.integers, _columns_of(chooser.market, lumps)), 0.0, integers)
+
+
+def _cheapest_drop(
+    chooser: Chooser, integers: Floats, answer: Answer, lost: float, losers: Ints
+) -> tuple[Floats, Answer] | None:
+    """Of the losers and the orders that win least, the one whose leaving costs least per loss that it ends."""
+    market, best = chooser.market, None
+    column = np.concatenate([market.taken, market.active])
+    taken = np.flatnonzero((column >= 0) & (answer.x[np.maximum(column, 0)] > 0.5))
+    reduced = (chooser.model.cost - chooser.model.matrix.T @ answer.dual)[column[taken]]
+    near = taken[np.argsort(np.abs(reduced), kind="stable")[:MOST_NEAR]]
+    score = np.inf
+    for k in np.union1d(losers[:MOST_LOSERS], near):
+        fewer = _without(chooser, integers, np.array([k]))
         found = chooser.answer(fewer)
-        if found is None or not len(columns) or np.array_equal(fewer, integers):
-            integers = np.zeros(len(integers))
-            none = chooser.answer(integers)
-            assert none is not None, "an empty book trades nothing, and that is an answer"
-            return integers, none
-        integers, answer = fewer, found
+        if found is None or np.array_equal(fewer, integers):
+            continue
+        ended = lost - chooser.loss(found)[0]
+        price = (found.cost - answer.cost) / ended if ended > NO_LOSS else np.inf
+        if price < score:
+            score, best = price, (fewer, found)
+    return best
 
 
 def _added(chooser: Chooser, integers: Floats, answer: Answer, rule: Rule) -> Answer:
