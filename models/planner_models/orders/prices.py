@@ -140,7 +140,8 @@ def propagate(matrix: sparse.csr_matrix, row_low: Floats, row_high: Floats, box:
 
 def _still(before: Floats, after: Floats) -> bool:
     """Whether bounds moved by less than the last digits of a price."""
-    return bool(((before == after) | (np.abs(before - after) <= STILL)).all())
+    with np.errstate(invalid="ignore"):
+        return bool(((before == after) | (np.abs(before - after) <= STILL)).all())
 
 
 def _never_negative(i: Ints, j: Ints, a: Floats, b: Floats, row_low: Floats, row_high: Floats) -> Ints:
