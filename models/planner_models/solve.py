@@ -28,6 +28,7 @@ CROSSED = 1e-9
 MATTERS = 1e-7
 """HiGHS's own tolerances, of reduced costs and of rows: what sleeps may not be looser."""
 COUNTED = 1e-6
+SUB_MIPS = ("mip_heuristic_run_rins", "mip_heuristic_run_rens", "mip_heuristic_run_root_reduced_cost")
 DUAL, PRIMAL = 1, 4
 """HiGHS's simplex strategies: after a change of costs alone the last basis stays primal feasible."""
 
@@ -36,7 +37,7 @@ DUAL, PRIMAL = 1, 4
 class Options:
     """How to solve.  ``gap`` is relative; ``lp_solver`` is HiGHS's ``mip_lp_solver`` (choose, simplex, ipx).
 
-    Without ``presolve`` a problem with integers is taken as it is written.
+    ``plain``: take a problem with integers as it is written, without presolve and without solving smaller ones beside.
     """
 
     gap: float = 1e-6
@@ -44,7 +45,7 @@ class Options:
     seed: int = 1
     lp_solver: str = "choose"
     log: bool = False
-    presolve: bool = True
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ class Solver:
         self._set("output_flag", self.options.log)
         self._set("random_seed", self.options.seed)
         self._set("threads", _threads())
+        for name in SUB_MIPS if self.options.plain else ():
+            self._set(name, False)
         self._pass()
 
     def _rows_written(self, movable: npt.NDArray[np.bool_], left: Left | None) -> Ints:
@@ -310,7 +313,7 @@ class Solver:
         limit = self.options.time_limit_s if time_limit_s is None else time_limit_s
         self._set("mip_rel_gap", gap)
         self._set("mip_lp_solver", self.options.lp_solver)
-        self._set("presolve", "choose" if self.options.presolve or self._relaxed else "off")
+        self._set("presolve", "off" if self.options.plain and not self._relaxed else "choose")
         self._set("time_limit", self.highs.getRunTime() + max(limit, 0.01))
         called = self.highs.run()
         seconds = time.perf_counter() - began

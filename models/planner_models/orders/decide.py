@@ -20,12 +20,12 @@ from planner_models.orders.chooser import NO_LOSS, Answer, Chooser
 from planner_models.orders.conflict import conflict
 from planner_models.orders.model import BookModel
 from planner_models.orders.rule import Rule
-from planner_models.orders.start import repaired, settled, start
+from planner_models.orders.start import open_integers, repaired, settled, start
 from planner_models.solve import Options, Solution, Solver, Status
 from planner_models.template import Floats, Ints
 
 MOST_TIES = 64
-ROOMS, GROWS = 32, 8
+ROOMS, GROWS, FEW = 32, 8, 12
 NOBODY: Ints = np.empty(0, dtype=np.int64)
 
 
@@ -52,7 +52,10 @@ def decide(market: BookModel, rule: Rule, gap: float, options: Options, chooser:
     chooser.began = began
     relaxed = chooser.relaxed()
     first = start(chooser, relaxed, rule)
-    found = _Search(chooser, rule, gap, first, relaxed).run()
+    if open_integers(market, relaxed, first.cost):
+        found = _Search(chooser, rule, gap, first, relaxed).run()
+    else:
+        found = Decision((first,), first.cost, Status.OPTIMAL, None, 0, 0.0)
     return replace(found, relaxed=relaxed, seconds=time.perf_counter() - began)
 
 
@@ -72,7 +75,8 @@ class _Search:
         self.best: list[Answer] = []
         self.rows: list[tuple[Ints, Floats, float]] = []
         self.cuts = 0
-        self.room = (first.cost - relaxed.cost) / ROOMS
+        few = open_integers(chooser.market, relaxed, first.cost) <= FEW
+        self.room = np.inf if few else (first.cost - relaxed.cost) / ROOMS
         self.master = self._master()
 
     @property
@@ -87,7 +91,7 @@ class _Search:
     def _master(self) -> Solver:
         """The welfare problem without what its reach settles, with all cuts so far."""
         kept = settled(self.c.market, self.relaxed, self.reach, self.c.options)
-        master = Solver(kept.model, replace(self.c.options, presolve=False))
+        master = Solver(kept.model, replace(self.c.options, plain=True))
         for columns, entries, least in self.rows:
             master.add_row(columns, entries, least, np.inf)
         return master

@@ -149,12 +149,23 @@ def _added(chooser: Chooser, integers: Floats, answer: Answer, rule: Rule) -> An
 def settled(market: BookModel, relaxed: Answer, best: float, options: Options) -> BookModel:
     """The market with every integer fixed that no answer as good as ``best`` changes, and windows closed further."""
     model = market.model
+    low, high = stays(market, relaxed, best)
+    lower, upper = model.lower.copy(), model.upper.copy()
+    upper[low], lower[high] = lower[low], upper[high]
+    return narrowed(replace(market, model=replace(model, lower=lower, upper=upper)), options)[0]
+
+
+def stays(market: BookModel, relaxed: Answer, best: float) -> tuple[Ints, Ints]:
+    """Integer columns that are at their lower and at their upper end in every answer as good as ``best``."""
+    model = market.model
     reduced = model.cost - model.matrix.T @ relaxed.dual
     room = best - relaxed.cost + 1e-6 * max(1.0, abs(best) * 1e-6)
     moves = model.integer & (model.lower < model.upper)
-    stays_low = moves & (reduced > room) & (relaxed.x < 0.5)
-    stays_high = moves & (-reduced > room) & (relaxed.x > 0.5)
-    lower, upper = model.lower.copy(), model.upper.copy()
-    upper[stays_low] = lower[stays_low]
-    lower[stays_high] = upper[stays_high]
-    return narrowed(replace(market, model=replace(model, lower=lower, upper=upper)), options)[0]
+    low, high = moves & (reduced > room) & (relaxed.x < 0.5), moves & (-reduced > room) & (relaxed.x > 0.5)
+    return np.flatnonzero(low), np.flatnonzero(high)
+
+
+def open_integers(market: BookModel, relaxed: Answer, best: float) -> int:
+    """How many integers are not settled."""
+    moves = market.model.integer & (market.model.lower < market.model.upper)
+    return int(moves.sum()) - sum(map(len, stays(market, relaxed, best)))
