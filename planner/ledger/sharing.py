@@ -32,6 +32,10 @@ Files = Iterator[tuple[str, bytes]]
 PARTIES = ("market", "building:ID", "unit:ID", "auditor")
 ROSTER = "market/roster.json"
 PUBLIC = ("certificate.json", "market/prices.csv", "market/look_ahead/prices.csv", ROSTER)
+PROVEN = ("bound", "gap_absolute", "gap_relative", "gap_of_savings", "lost_opportunity_cost")
+"""What a certificate says of the least that buildings could have paid: a sum over the groups that trade."""
+GROUPS_OF_A_BOUND = 5
+"""Bounds leave as sums over so many groups or not at all (formulation 3, disclosure)."""
 FOR_AUDITOR = (
     "certificate.json",
     "audit.json",
@@ -139,7 +143,18 @@ def _named(run: Run, names: tuple[str, ...]) -> Files:
     for name in names:
         path = run.folder / name
         if path.is_file():
-            yield name, path.read_bytes()
+            yield name, _certificate(run) if name == "certificate.json" else path.read_bytes()
+
+
+def _certificate(run: Run) -> bytes:
+    """The certificate as it may be handed on: under a gate, without what it proves of fewer than five groups."""
+    data = (run.folder / "certificate.json").read_bytes()
+    told = json.loads(data)
+    gated = (run.folder / "market" / "privacy.json").is_file()
+    if not gated or told.get("groups_released", 0) >= GROUPS_OF_A_BOUND:
+        return data
+    pieces = [piece | {"gap": None} for piece in told.get("pieces") or ()]
+    return json.dumps(told | dict.fromkeys(PROVEN) | {"pieces": pieces}, indent=2, sort_keys=True).encode() + b"\n"
 
 
 def _below(run: Run, folder: str) -> Files:

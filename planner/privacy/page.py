@@ -24,6 +24,7 @@ from planner.security.merkle import root_of
 from planner.security.messages import release_types
 from planner.security.policy import PRESETS
 from planner.security.roster import Roster
+from planner.summing import LEAST_GROUPS
 
 RESIDUAL_RISK = (
     "A reader with outside knowledge of most members of a group can bound the rest.",
@@ -48,12 +49,14 @@ NO_NOISE = (
 def report(run: Run, *, for_outside: bool = False) -> dict[str, Any]:
     """The document; raises InvalidInput for a run that says nothing of its releases."""
     path = run.folder / "privacy.json"
+    if for_outside and not path.is_file():
+        path = run.folder / OUTSIDE_FILE  # a part that was handed on has this one alone
     written = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     if "rules" not in written:
         hint = "only a clear of this version writes all of it"
         raise InvalidInput([Problem("privacy.json", 0, "says nothing of what was released", hint=hint)])
     if for_outside:
-        return (_nothing_released(written) if written["stamp"] else outside(written)) | _fixed(run)
+        return (_nothing_released(written) if written.get("stamp") else outside(written)) | _fixed(run)
     recounted = _recounted(run, written)
     price = {"price_of_privacy": run.certificate.get("price_of_privacy")}
     return dict(written) | price | {"groups": recounted} | _fixed(run)
@@ -179,6 +182,9 @@ def _what_left(d: Mapping[str, Any]) -> Iterator[str]:
         if group["spoke"]:
             told = f"{group['envelopes']} sealed messages of {group['intervals']} intervals, {group['bytes']:,} bytes"
             yield f"{group['group']} ({group['kind']}): {told}"
+    if not d.get("stamp") and (few := sum(group["spoke"] for group in d["groups"])) < LEAST_GROUPS:
+        told = f"{few} group{'s' * (few != 1)} spoke, fewer than {LEAST_GROUPS}"
+        yield f"{told}: bound, gap and lost opportunity of the certificate stay inside; planner share leaves them out"
     for name, fields in d["fields"].items():
         yield f"fields of {name}: {', '.join(fields)}; whole numbers and ids, nothing else"
 

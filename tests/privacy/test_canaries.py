@@ -18,6 +18,7 @@ from canaries import QUANTITY, found_in, planted
 
 import planner
 import planner.hearing
+from planner.audit.evidence import Evidence
 from planner.ledger import Run, read_run
 from planner.ledger.sharing import share
 from planner.privacy import page
@@ -84,6 +85,17 @@ def test_T_P12_what_the_marketplace_opened(seen: Seen) -> None:  # noqa: N802
     assert all(type(number) is int for _, body in seen.bodies for number in (body.get("lots") or body["position_wh"]))
 
 
+def test_T_P14_what_is_committed_is_what_the_units_do(seen: Seen) -> None:  # noqa: N802
+    """T-P14: no more and no less, to the Wh: positions of all units and losses of all buildings of the group."""
+    done: dict[str, Any] = {}
+    for house in Evidence(seen.run.folder).complete():
+        done[house.group] = done.get(house.group, 0) + house.delta.sum(axis=0) + house.loss
+    last = {body["group"]: body["position_wh"] for _, body in seen.bodies if "position_wh" in body}
+    assert last
+    for group, position in last.items():
+        assert position == done[group].tolist()
+
+
 def test_T_P12_privacy_reports_of_both_kinds(seen: Seen) -> None:  # noqa: N802
     nothing_in({"privacy.json": (seen.run.folder / "privacy.json").read_bytes()})
     for outside in (False, True):
@@ -98,6 +110,12 @@ def test_T_P12_shares(seen: Seen, party: str, tmp_path: Path) -> None:  # noqa: 
     nothing_in({"part.zip": (tmp_path / "part.zip").read_bytes()})
     with zipfile.ZipFile(tmp_path / "part.zip") as archive:
         archive.extractall(tmp_path / "part")
+    certificate = read_run(tmp_path / "part").certificate
+    assert certificate["groups_released"] < 5
+    assert certificate["bound"] is certificate["gap_absolute"] is certificate["lost_opportunity_cost"] is None
+    assert planner.audit(tmp_path / "part").clean
+    handed_on = page.report(read_run(tmp_path / "part"), for_outside=True)
+    assert handed_on["groups"] == page.report(seen.run, for_outside=True)["groups"]
     report = write_report(read_run(tmp_path / "part"))
     nothing_in({report.name: report.read_bytes()})
 

@@ -168,6 +168,9 @@ def test_T_P07_landlord_and_vacant_units_do_not_count() -> None:
     enrolment = Enrolment("g", Level.BUILDING, extra + offices)
     delta = np.array([[900]] * 9 + [[-7]] * 14, dtype=np.int64)
     assert enrolment.contributions(delta).tolist() == [[7]] * 14
+    own = EnrolledUnit("hall", "o3", "b", 10, counted=False)
+    both = replace(enrolment, units=(own, *offices))
+    assert both.contributions(delta[8:]).tolist() == [[7]] * 14
     assert step_of(decide(delta, enrolment=enrolment)) is Step.SIZE
 
 
@@ -381,6 +384,25 @@ def test_the_largest_building_takes_itself_out() -> None:
     assert step_of(decide(delta, enrolment=cohort_of_six())) is Step.INSIDER
     delta[15, 1] = 50
     assert isinstance(decide(delta, enrolment=cohort_of_six()), Release)
+
+
+def test_the_largest_building_by_contract_takes_itself_out() -> None:
+    """Four of its five do little, so it is not the largest of the day; without them four of eight are left."""
+    units = [EnrolledUnit(f"u{n:02}", f"u{n:02}", f"b{n // 5}", 100 + (n < 5)) for n in range(25)]
+    enrolment = Enrolment("c", Level.COHORT, tuple(units))
+    delta = np.full((25, 2), 100, dtype=np.int64)
+    delta[:, 1] = 0
+    delta[[0, 1, 2, 3, 5, 10, 15, 20], 1] = [9, 9, 9, 9, 10, 10, 10, 10]
+    delta[4, 0] = 0
+    assert step_of(decide(delta, enrolment=enrolment)) is Step.INSIDER
+    delta[21, 1] = 10
+    assert isinstance(decide(delta, enrolment=enrolment), Release)
+
+
+def test_the_cap_on_the_day_holds_for_who_is_left() -> None:
+    """Two with 150 of 1,002 each are below 15 %; without one of them the other has 150 of 852."""
+    assert step_of(decide(day([150, 150, *[39] * 18]))) is Step.INSIDER
+    assert isinstance(decide(day([140, 110, *[40] * 18])), Release)
 
 
 def test_the_largest_of_an_interval_takes_itself_out() -> None:

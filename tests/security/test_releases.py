@@ -85,8 +85,8 @@ def some(count: int, of: int = 20, wh: int = 7) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("changed", "leaves"), [(0, True), (1, False), (4, False), (5, True)])
-def test_successive_answers(site: Site, changed: int, leaves: bool) -> None:
-    """Two answers that differ in one occupant's position tell that occupant's answer to a price."""
+def test_T_P11_successive_answers(site: Site, changed: int, leaves: bool) -> None:
+    """T-P11: answers to two prices are two points of a curve; a step between them that belongs to a few stays in."""
     twenty = site.enrolled(range(20), day(1))
     assert isinstance(site.say(twenty, day(1), kind="answer"), Release)
     decision = site.say(twenty, day(1), some(changed), kind="answer")
