@@ -39,6 +39,15 @@ def test_audit_finds_nothing(runs, mode):
     assert {"C14", "C20", "C22", "S4", "S5"} <= set(runs[mode].audit["rules_checked"])
 
 
+def test_a_limit_of_half_a_wh_is_the_same_to_clear_and_audit(small):
+    """The feeder is full at a price, so half a Wh of it is worth something."""
+    north = small.nodes["node"] == "north"
+    tight = small.with_(nodes=small.nodes.assign(import_limit_kw=small.nodes["import_limit_kw"].mask(north, 2.0005)))
+    run = planner.clear(tight)
+    assert run.certificate["lost_opportunity_cost"]["network"] >= 0
+    assert run.audit["violations"] == []
+
+
 def test_bounds_enclose_the_monolith(runs):
     rounds, whole = runs["decentralised"].certificate, runs["monolith"].certificate
     slack = 1e-3

@@ -13,11 +13,11 @@ from planner.audit.table import MissingFileError, Numbers, Table
 
 
 def limit_wh(nodes: Table, limits: Table | None, grid: Grid, names: Sequence[str], side: str) -> Numbers:
-    """Import or export limit (``side``) of nodes, Wh per interval; infinite where there is none."""
+    """Import or export limit (``side``) of nodes, whole Wh per interval; infinite where there is none."""
     stated = dict(zip(nodes.text("node"), nodes.numbers(f"{side}_limit_kw", np.inf), strict=True))
     power = np.repeat(np.array([[stated.get(name, np.inf)] for name in names]).reshape(-1, 1), len(grid), axis=1)
     override = case_series(limits, grid, "node", names, f"{side}_kw")
-    return np.where(np.isnan(override), power, override) * grid.hours * 1000
+    return np.rint(np.where(np.isnan(override), power, override) * grid.hours * 1000)
 
 
 def path(b: Building) -> tuple[str, ...]:

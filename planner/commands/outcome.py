@@ -29,6 +29,9 @@ HINTS = {
 }
 
 
+NO_ROOM = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
+
+
 class Exit(IntEnum):
     """The exit codes of contract 3 that can happen today, and the shell's own for Ctrl-C and a closed pipe."""
 
@@ -68,6 +71,11 @@ def ending(console: Console, command: Callable[[], int | None]) -> int:
             for line in str(refusal).splitlines():
                 console.error(line)
             return Exit.INFEASIBLE
+        if getattr(bug, "sqlite_errorname", "").startswith(NO_ROOM):
+            console.error(
+                f"a ledger or a node's database: {bug}", "is there room on the disk, and may it be written to?"
+            )
+            return Exit.INVALID
         if console.debug:
             traceback.print_exc()
         console.error(
