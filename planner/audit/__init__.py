@@ -6,39 +6,16 @@ read is a violation of the rule that needs it first; it never fails by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from planner.audit import (
-    appliances,
-    assets,
-    balance,
-    battery,
-    bookmoney,
-    bookrules,
-    certificate,
-    claims,
-    disclosure,
-    dues,
-    families,
-    internal_trade,
-    intervals,
-    marketdues,
-    memory,
-    money,
-    objective,
-    opportunity,
-    orders,
-    positions,
-    prices,
-    release,
-    savings,
-    shifting,
-)
+from planner.audit import intervals, network, objective, opportunity, positions, release
 from planner.audit.book import BookMarket
-from planner.audit.evidence import Evidence
+from planner.audit.checks import OF_BOOK, OF_BUILDINGS, OF_MARKET, OF_RUN
+from planner.audit.evidence import Building, Evidence
 from planner.audit.findings import Audit, Findings, Violation, Where
 from planner.audit.rules import RULES
 from planner.audit.table import DamagedFileError, MissingFileError
@@ -46,97 +23,9 @@ from planner.security.keys import Identity
 
 __all__ = ["RULES", "Audit", "Violation", "Where", "audit"]
 
-Check = tuple[tuple[str, ...], Callable[[Any, Findings], None]]
-
-OF_BUILDINGS: tuple[Check, ...] = (
-    (("C2",), assets.check_loads),
-    (("C3",), assets.check_plants),
-    (("C4", "C5"), battery.check_batteries),
-    (("C6",), shifting.check_vehicles),
-    (("C7",), appliances.check_appliances),
-    (("C8",), shifting.check_bands),
-    (("C9",), assets.check_generators),
-    (("C10",), positions.check_net_use),
-    (("C10",), positions.check_power),
-    (("C11",), positions.check_positions),
-    (("C12",), positions.check_building),
-    (("C13",), positions.check_connection),
-    (("C19",), positions.check_allocated),
-    (("C20",), objective.check_cost),
-    (("C23",), prices.check_node_prices),
-    (("S1",), internal_trade.check_internal_trade),
-    (("S2",), prices.check_internal),
-    (("S3",), money.check_own_make_whole),
-    (("S3",), money.check_no_trade),
-    (("S4", "S5"), money.check_building_ledger),
-    (("S5",), money.check_statements),
-    (("S5", "S6"), dues.check_ledger),
-)
-OF_MARKET: tuple[Check, ...] = (
-    (("C14",), balance.check_balance),
-    (("C14",), balance.check_group_positions),
-    (("C15",), balance.check_feeders),
-    (("C16",), balance.check_exchange),
-    (("C17",), balance.check_lines),
-    (("C18",), orders.check_orders),
-    (("C25", "C26"), families.check_families),
-    (("C27",), families.check_complex),
-    (("C28",), families.check_losses),
-    (("C19",), balance.check_contracts),
-    (("C19",), balance.check_shares),
-    (("C23",), prices.check_prices),
-    (("C23",), orders.check_money),
-)
-OF_RUN: tuple[Check, ...] = (
-    (("C1",), intervals.check_run),
-    (("C20",), objective.check_objective),
-    (("C21",), certificate.check_gap),
-    (("C21",), claims.check_bound),
-    (("C24",), certificate.check_counts),
-    (("C24",), certificate.check_digest),
-    (("C24",), claims.check_words),
-    (("C24",), claims.check_totals),
-    (("C29",), savings.check_savings),
-    (("C22",), opportunity.check_opportunity),
-    (("S4", "S5"), money.check_market_ledger),
-    (("S5",), money.check_least_fees),
-    (("S5",), marketdues.check_accounts),
-    (("S5", "S6"), marketdues.check_sources),
-    (("S5", "S6"), marketdues.check_groups),
-    (("S3",), marketdues.check_funding),
-    (("S3",), money.check_make_whole),
-    (("S3",), money.check_alone),
-    (("R1",), release.check_envelopes),
-    (("R3",), disclosure.check_size),
-    (("R4",), disclosure.check_concentration),
-    (("R5",), disclosure.check_active),
-    (("R7",), disclosure.check_insiders),
-    (("R8",), memory.check_overlap),
-    (("R9",), memory.check_memory),
-    (("R10",), memory.check_report),
-)
-
-
-OF_BOOK: tuple[Check, ...] = (
-    (("C1",), bookrules.check_day),
-    (("C14",), bookrules.check_balance),
-    (("C16",), bookrules.check_neighbours),
-    (("C17",), balance.check_lines),
-    (("C17",), bookrules.check_spreads),
-    (("C18",), orders.check_orders),
-    (("C25", "C26"), families.check_families),
-    (("C27",), families.check_complex),
-    (("C28",), families.check_losses),
-    (("C20",), bookrules.check_objective),
-    (("C21",), bookrules.check_gap),
-    (("C22",), bookrules.check_opportunity),
-    (("C23",), prices.check_prices),
-    (("C23",), orders.check_money),
-    (("C24",), bookrules.check_certificate),
-    (("S3",), bookmoney.check_make_whole),
-    (("S4", "S5"), bookmoney.check_ledger),
-    (("S6",), bookmoney.check_energy),
-)
+AT_ONCE = 64
+"""Buildings whose tables are in memory at a time."""
+CONTRADICTIONS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, OSError)
 
 
 @dataclass(frozen=True)
@@ -147,6 +36,21 @@ class _Job:
     check: Callable[[Any, Findings], None]
     subject: Any
     holder: str = ""
+
+    @property
+    def key(self) -> _Key:
+        return self.check, self.holder
+
+
+_Key = tuple[Callable[[Any, Findings], None], str]
+
+
+class _Done(NamedTuple):
+    """What a check found, and what it ended with if it could not be done."""
+
+    job: _Job
+    found: Findings
+    failure: Exception | None
 
 
 def audit(run: Path | str | Any, reader: Identity | None = None) -> Audit:
@@ -162,14 +66,46 @@ def audit(run: Path | str | Any, reader: Identity | None = None) -> Audit:
         return found.close()
     if _is_market(evidence):
         for job in _book_jobs(evidence):
-            _do(job, found)
+            _tell(_do(job), found)
         return found.close()
+    done = _of_buildings(evidence)
     for job in _jobs(evidence, reader):
-        _do(job, found)
+        _tell(done.get(job.key) or _do(job), found)
     return found.close()
 
 
+def _of_buildings(evidence: Evidence) -> dict[_Key, _Done]:
+    """Every building's checks, some buildings at a time, so that no more than their tables are in memory."""
+    done = {}
+    for block in _blocks(evidence.buildings):
+        with suppress(MissingFileError, DamagedFileError):  # named by the checks that need it
+            evidence.read_ahead(block)
+        for building in block:
+            for job in (_job_of_rows(building), *_jobs_of(building)):
+                done[job.key] = _do(job)
+            _do(_Job((), _remember, building))
+        evidence.forget(block)
+    return done
+
+
+def _remember(b: Building, found: Findings) -> None:
+    """Work out what checks of the whole run ask about a building while its tables are at hand."""
+    objective.building_cost(b)
+    network.path(b)
+    positions.asset_nodes(b)
+    opportunity.of_building(b)
+
+
+def _blocks(buildings: Sequence[Building]) -> Iterator[Sequence[Building]]:
+    for first in range(0, len(buildings), AT_ONCE):
+        yield buildings[first : first + AT_ONCE]
+
+
 def _jobs(evidence: Evidence, reader: Identity | None) -> Iterator[_Job]:
+    """All checks in the order in which their findings are told."""
+    yield _Job(("C1",), intervals.check_run, evidence)
+    for building in evidence.buildings:
+        yield _job_of_rows(building)
     for rules, check in OF_RUN:
         yield _Job(rules, check, evidence)
     yield _Job(("R2",), lambda run, found: release.check_bodies(run, found, reader), evidence)
@@ -177,24 +113,44 @@ def _jobs(evidence: Evidence, reader: Identity | None) -> Iterator[_Job]:
     for rules, check in OF_MARKET:
         yield _Job(rules, check, evidence.market)
     for building in evidence.buildings:
-        for rules, check in OF_BUILDINGS:
-            yield _Job(rules, check, building, building.id)
+        yield from _jobs_of(building)
 
 
-def _do(job: _Job, found: Findings) -> None:
+def _job_of_rows(building: Building) -> _Job:
+    return _Job(("C1",), intervals.check_building, building, building.id)
+
+
+def _jobs_of(building: Building) -> Iterator[_Job]:
+    for rules, check in OF_BUILDINGS:
+        yield _Job(rules, check, building, building.id)
+
+
+def _do(job: _Job) -> _Done:
     """Run one check.  Files are written by others: whatever is wrong with them is a finding, never a traceback."""
+    found = Findings()
     try:
         job.check(job.subject, found)
+    except (MissingFileError, DamagedFileError, *CONTRADICTIONS) as failure:
+        return _Done(job, found, failure)
+    return _Done(job, found, None)
+
+
+def _tell(done: _Done, found: Findings) -> None:
+    """Note what a check found and how it ended."""
+    job, failure = done.job, done.failure
+    found.absorb(done.found)
+    if failure is None:
         found.checked(*job.rules)
-    except MissingFileError as missing:
+    elif isinstance(failure, MissingFileError):
         for rule in job.rules:
-            found.unchecked(rule, str(missing))
-    except DamagedFileError as damaged:
-        found.damaged(damaged.file, damaged.why, job.rules)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, OSError) as error:
+            found.unchecked(rule, str(failure))
+    elif isinstance(failure, DamagedFileError):
+        found.damaged(failure.file, failure.why, job.rules)
+    else:
         where = f"buildings/{job.holder}" if job.holder and "/" not in job.holder else job.holder or "market"
         for rule in job.rules:
-            found.add(rule, where, f"the files contradict each other: {type(error).__name__}: {str(error)[:120]}")
+            what = f"the files contradict each other: {type(failure).__name__}: {str(failure)[:120]}"
+            found.add(rule, where, what)
 
 
 def _book_jobs(evidence: Evidence) -> Iterator[_Job]:

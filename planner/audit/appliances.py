@@ -32,11 +32,11 @@ def check_appliances(b: Building, found: Findings) -> None:
     names, file = table.text("appliance"), b.file("dispatch")
     energy = _appliance_wh(b, table)
     for i, name in enumerate(names):
-        running = np.flatnonzero(energy[i])
-        _check_on(b, name, energy[i], len(_run_wh(b, table, i)), found)
+        running, run = np.flatnonzero(energy[i]), _run_wh(b, table, i)
+        _check_on(b, name, energy[i], len(run), found)
         if not len(running):
             continue
-        run, first = _run_wh(b, table, i), int(running[0]) - _leading_zeros(_run_wh(b, table, i))
+        first = int(running[0]) - _leading_zeros(run)
         window = _today(b, table.text("earliest")[i], table.text("latest_end")[i], table.file)
         if window is None or first < window.first or first + len(run) > window.last:
             allowed = "no window" if window is None else f"{window.first + 1}..{window.last}"

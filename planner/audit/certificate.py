@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,12 +129,13 @@ def _expected(run: Evidence) -> Iterator[str]:
 
 def _payload(root: Path) -> Iterator[str]:
     """Every table of the answer by its path in the run, sorted; the input beside it is no answer."""
-    names = (path.relative_to(root) for part in ("market", "buildings") for path in (root / part).rglob("*"))
-    tables = [n for n in names if n.suffix in (".csv", ".parquet") and n.name not in NOT_DECIDED]
-    by_part = sorted(
-        (n for n in tables if "case" not in n.parts[:-1]), key=lambda n: (n.parts[0] != "market", n.as_posix())
-    )
-    yield from (name.as_posix() for name in by_part)
+    for part in ("market", "buildings"):
+        found = []
+        for folder, folders, files in os.walk(root / part):
+            folders[:] = [name for name in folders if name != "case"]
+            above = Path(folder).relative_to(root).as_posix()
+            found += [f"{above}/{f}" for f in files if f.endswith((".csv", ".parquet")) and f not in NOT_DECIDED]
+        yield from sorted(found)
 
 
 def _content(path: Path, name: str) -> bytes:
@@ -141,7 +143,7 @@ def _content(path: Path, name: str) -> bytes:
     if path.suffix == ".csv":
         return path.read_bytes()
     try:
-        table = pq.read_table(path, use_threads=False)
+        table = pq.ParquetFile(path).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise DamagedFileError(name, f"cannot be read: {str(error)[:120]}") from None
     header = io.StringIO()

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
+from planner.audit.building import Building as Building
 from planner.audit.document import read_json
 from planner.audit.grid import Grid
 from planner.audit.holder import MARKET, part_of
-from planner.audit.series import Series, dense, dense_numbers, dense_wh, names_of
-from planner.audit.table import DamagedFileError, MissingFileError, Numbers, Table, Wh, read_table
+from planner.audit.reading import read_alike, read_table
+from planner.audit.series import Series
+from planner.audit.table import (
+    ENDINGS,
+    DamagedFileError,
+    MissingFileError,
+    Table,
+)
 from planner.audit.terms import Terms, read_terms
 from planner.timegrid import Window
 
 if TYPE_CHECKING:
     from planner.audit.market import Market
+
+
+OF_BUILDING = ("units", "position", "trades", "settlement", "statements")
+OF_CASE = (
+    *("nodes", "limits", "loads", "solar", "wind", "batteries", "vehicles", "appliances", "flexible", "generators"),
+    *("supply", "allocations", "tariffs"),
+)
+
+
+def _names(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(entry.name for entry in os.scandir(folder))
+    except OSError:
+        return frozenset()
 
 
 class Evidence:
@@ -32,6 +51,7 @@ class Evidence:
         self.root, self.part = root, part_of(root)
         self.windows: dict[tuple[str, str], tuple[Window, ...]] = {}  # kept by shifting.spans
         self._tables: dict[str, Table | Exception] = {}
+        self._listings: dict[str, frozenset[str]] = {}
 
     def path(self, file: str) -> Path:
         """Where the run's ``file`` lies: in a holder's folder its own files lie at the top."""
@@ -91,7 +111,7 @@ class Evidence:
         """A table by its path without ending; read once, a failure remembered."""
         if file not in self._tables:
             try:
-                self._tables[file] = read_table(self.path(file), file)
+                self._tables[file] = self._read(file)
             except (MissingFileError, DamagedFileError) as failure:
                 self._tables[file] = failure
         known = self._tables[file]
@@ -99,13 +119,37 @@ class Evidence:
             return known
         raise known
 
+    def _read(self, file: str) -> Table:
+        """The listing of a folder is read once: a city's cases lack many tables."""
+        place = self.path(file)
+        folder = str(place.parent)
+        if folder not in self._listings:
+            self._listings[folder] = _names(place.parent)
+        if not any(f"{place.name}{ending}" in self._listings[folder] for ending in ENDINGS):
+            raise MissingFileError(f"{file}{ENDINGS[0]} is missing")
+        return read_table(place, file)
+
+    def read_ahead(self, buildings: Sequence[Building]) -> None:
+        """Read the plain tables of some buildings together."""
+        parts = ["", "case/"] + (["look_ahead/"] if len(self.grid) > self.grid.settled else [])
+        for name in (f"{part}{table}" for part in parts for table in (OF_CASE if part == "case/" else OF_BUILDING)):
+            files = [f"{b.folder}/{name}" for b in buildings]
+            self._tables.update(read_alike({file: self.path(file) for file in files if file not in self._tables}))
+
+    def forget(self, buildings: Sequence[Building]) -> None:
+        """Let go of the tables of some buildings; they are read again if anybody asks."""
+        folders = tuple(f"{b.folder}/" for b in buildings)
+        self._tables = {file: table for file, table in self._tables.items() if not file.startswith(folders)}
+        for b in buildings:
+            b.forget()
+
     def optional(self, file: str) -> Table | None:
         """A table of a case folder, None where the case has none; without the folder it is missing."""
-        if not self.path(file).parent.is_dir():
-            raise MissingFileError(f"{Path(file).parent.as_posix()}/ is missing")
         try:
             return self.table(file)
         except MissingFileError:
+            if not self.path(file).parent.is_dir():
+                raise MissingFileError(f"{Path(file).parent.as_posix()}/ is missing") from None
             return None
 
     def series(self, folder: str, name: str) -> tuple[Series, ...]:
@@ -115,118 +159,3 @@ class Evidence:
             return (day,)
         ahead = self.table(f"{folder}/look_ahead/{name}")
         return (day, Series(ahead, self.grid, self.grid.settled, len(self.grid)))
-
-
-class Building:
-    """One building's part of the run: its case and its answer.  Energy in Wh (names x intervals of the horizon)."""
-
-    def __init__(self, run: Evidence, name: str) -> None:
-        self.run, self.id, self.folder = run, name, f"buildings/{name}"
-        self.counted_cost: float | None = None  # kept by objective.building_cost
-
-    @property
-    def grid(self) -> Grid:
-        return self.run.grid
-
-    @cached_property
-    def terms(self) -> Terms:
-        return self.run.terms
-
-    @cached_property
-    def answer(self) -> dict[str, Any]:
-        return self.run.json(f"{self.folder}/answer.json")
-
-    @property
-    def dark(self) -> bool:
-        return bool(self.answer.get("dark", False))
-
-    @property
-    def group(self) -> str:
-        return str(self.answer.get("group", self.id))
-
-    def file(self, name: str) -> str:
-        """How a violation names one of the building's files."""
-        ending = "" if "." in name else ".parquet" if name == "dispatch" else ".csv"
-        return f"{self.folder}/{name}{ending}"
-
-    def case(self, name: str) -> Table | None:
-        return self.run.optional(f"{self.folder}/case/{name}")
-
-    @cached_property
-    def nodes(self) -> Table:
-        return self.run.table(f"{self.folder}/case/nodes")
-
-    def series(self, name: str) -> tuple[Series, ...]:
-        return self.run.series(self.folder, name)
-
-    @cached_property
-    def unit_rows(self) -> tuple[Series, ...]:
-        return self.series("units")
-
-    @cached_property
-    def units(self) -> tuple[str, ...]:
-        return names_of(self.unit_rows, "unit")
-
-    def of_units(self, value: str) -> Wh:
-        return dense_wh(self.unit_rows, "unit", self.units, value)
-
-    @cached_property
-    def use(self) -> Wh:
-        return self.of_units("use_kwh")
-
-    @cached_property
-    def allocation(self) -> Wh:
-        return self.of_units("allocation_kwh")
-
-    @cached_property
-    def withheld(self) -> Wh:
-        return self.of_units("withheld_kwh")
-
-    @cached_property
-    def delta(self) -> Wh:
-        """Positions of the units: requested minus offered."""
-        return self.of_units("requested_kwh") - self.of_units("offered_kwh")
-
-    def of_building(self, value: str) -> Wh:
-        whole: Wh = dense_wh(self.series("position"), "", ("",), value)[0]
-        return whole
-
-    @cached_property
-    def position(self) -> Wh:
-        return self.of_building("position_kwh")
-
-    @cached_property
-    def loss(self) -> Wh:
-        return self.of_building("loss_kwh")
-
-    @cached_property
-    def node_price(self) -> Wh:
-        """Nano-currency per Wh; a price per MWh has three decimals as kWh has."""
-        return self.of_building("node_price_per_mwh")
-
-    @cached_property
-    def internal_price(self) -> Wh:
-        return self.of_building("internal_price_per_mwh")
-
-    @cached_property
-    def dispatch(self) -> tuple[Series, ...]:
-        return self.series("dispatch")
-
-    @cached_property
-    def dispatched(self) -> frozenset[str]:
-        """Assets that have rows at all."""
-        return frozenset(names_of(self.dispatch, "asset"))
-
-    def energy(self, assets: Sequence[str]) -> Wh:
-        """Draw of each asset, Wh; negative where it produces."""
-        return dense_wh(self.dispatch, "asset", assets, "energy_kwh")
-
-    def state(self, assets: Sequence[str]) -> Numbers:
-        """State of charge at the end of each interval, Wh."""
-        return dense_numbers(self.dispatch, "asset", assets, "state_of_charge_kwh") * 1000
-
-    def running(self, assets: Sequence[str]) -> npt.NDArray[np.bool_]:
-        flags: npt.NDArray[np.bool_] = dense(
-            self.dispatch, "asset", assets, [part.table.flags("on", False) for part in self.dispatch]
-        )
-        return flags

@@ -147,6 +147,15 @@ class Findings:
     def checked(self, *rules: str) -> None:
         self._checked.update(rules)
 
+    def absorb(self, later: Findings) -> None:
+        """Note after what is here what was noted apart."""
+        for violation in later._violations:
+            self._count[violation.rule] += 1
+            if self._count[violation.rule] <= SHOWN_PER_RULE:
+                self._violations.append(violation)
+        listed = Counter(violation.rule for violation in later._violations)
+        self._count.update(later._count - listed)
+
     def close(self) -> Audit:
         order = {rule: place for place, rule in enumerate(RULES)}
         missing = {rule: _joined(self._reasons[rule]) for rule in RULES if rule in self._reasons}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from planner.audit.table import DamagedFileError, MissingFileError, read_table
+from planner.audit.reading import read_table
+from planner.audit.table import DamagedFileError, MissingFileError
 
 MARKET = "market"
 OF_BUILDING = ("answer.json", "units.csv", "position.csv", "dispatch.parquet")

@@ -28,11 +28,15 @@ def largest_remainder(total: Wh, weights: Wh) -> Wh:
     """Whole shares (names x intervals) of ``total`` by weight; equal remainders go to the earlier name."""
     sums = np.maximum(weights.sum(axis=0), 1)
     share, rest = weights * total // sums, weights * total % sums
-    for t in np.flatnonzero(share.sum(axis=0) < np.where(weights.sum(axis=0) > 0, total, 0)):
-        order = sorted(range(len(weights)), key=lambda i: (-rest[i, t], i))
-        for i in order[: int(total[t] - share[:, t].sum())]:
-            share[i, t] += 1
+    missing = np.where(weights.sum(axis=0) > 0, total, 0) - share.sum(axis=0)
+    by_rest = np.argsort(-rest, axis=0, kind="stable")
+    np.put_along_axis(share, by_rest, np.take_along_axis(share, by_rest, axis=0) + _ones(missing, share.shape), axis=0)
     return share
+
+
+def _ones(count: Wh, shape: tuple[int, ...]) -> Wh:
+    """As many ones at the head of each column as are counted."""
+    return (np.arange(shape[0], dtype=np.int64)[:, None] < count).astype(np.int64)
 
 
 def check_internal_trade(b: Building, found: Findings) -> None:
@@ -48,7 +52,8 @@ def check_internal_trade(b: Building, found: Findings) -> None:
     place = {name: i for i, name in enumerate(names)}
     for side, weights in (("buyer", need), ("seller", spare)):
         traded = np.zeros(position.shape, dtype=np.int64)
-        row = np.array([place.get(name, -1) for name in table.text(side)], dtype=np.int64)
+        codes, labels = table.codes(side)
+        row = np.array([place.get(name, -1) for name in labels], dtype=np.int64)[codes]
         for i in np.flatnonzero(row < 0):
             found.add("S1", table.file, "a trade of nobody here", table.text(side)[i], b.id, interval=int(t[i]) + 1)
         keep = row >= 0

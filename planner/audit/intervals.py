@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
 
-from planner.audit.evidence import Evidence
+from planner.audit.evidence import Building, Evidence
 from planner.audit.findings import Findings
 from planner.audit.grid import Grid
 from planner.audit.table import DamagedFileError, MissingFileError, Table
@@ -18,7 +18,7 @@ OF_BUILDING = ("units", "position", "dispatch", "trades", "settlement", "stateme
 
 
 def check_run(run: Evidence, found: Findings) -> None:
-    """C1: the number of intervals claimed, and the intervals of all tables."""
+    """C1: the number of intervals claimed, the terms of every case, and the intervals of the market's tables."""
     grid = run.grid
     try:
         stated = run.certificate.get("intervals"), run.certificate.get("delivery_date")
@@ -33,21 +33,24 @@ def check_run(run: Evidence, found: Findings) -> None:
         if run.path(f"{folder}/case").is_dir() and (terms := run.terms_of(folder)) != run.terms:
             what = "its case says other terms than the first"
             found.add("C1", f"{folder}/case/case.toml", what, str(terms.grid.day), str(grid.day), name=folder)
-    for table, first, last in _tables(run):
-        check_rows(table, grid, first, last, found)
+    _check_tables(run, "market", OF_MARKET, found)
 
 
-def _tables(run: Evidence) -> Iterator[tuple[Table, int, int]]:
-    """Every series that can be read, with the intervals [first, last) it is about; damage is named elsewhere."""
+def check_building(b: Building, found: Findings) -> None:
+    """C1: the intervals of a building's tables."""
+    _check_tables(b.run, b.folder, OF_BUILDING, found)
+
+
+def _check_tables(run: Evidence, folder: str, names: Sequence[str], found: Findings) -> None:
+    """Every series of a folder that can be read; damage is named elsewhere."""
     day, end = run.grid.settled, len(run.grid)
-    folders = [("market", OF_MARKET), *((b.folder, OF_BUILDING) for b in run.buildings)]
-    for folder, names in folders:
-        for name in names:
-            for part, first, last in ((folder, 0, day), (f"{folder}/look_ahead", day, end)):
-                try:
-                    yield run.table(f"{part}/{name}"), first, last
-                except (MissingFileError, DamagedFileError):
-                    continue
+    for name in names:
+        for part, first, last in ((folder, 0, day), (f"{folder}/look_ahead", day, end)):
+            try:
+                table = run.table(f"{part}/{name}")
+            except (MissingFileError, DamagedFileError):
+                continue
+            check_rows(table, run.grid, first, last, found)
 
 
 def check_rows(table: Table, grid: Grid, first: int, last: int, found: Findings) -> None:

@@ -96,3 +96,17 @@ def per_line(ledger: Ledger, keep: npt.NDArray[np.bool_]) -> dict[tuple[str, str
         sums.append([(int(h) << 32) + int(part) for h, part in zip(high, low, strict=True)])
     names = [(ledger.accounts[k // len(ledger.lines)], ledger.lines[k % len(ledger.lines)]) for k in found]
     return dict(zip(names, zip(*sums, strict=True), strict=True))
+
+
+def same_rows(told: Ledger, booked: Ledger, mine: npt.NDArray[np.bool_]) -> bool:
+    """Whether the statements are the ledger's own rows one after another, so that no line needs to be added up."""
+    columns = ((told.energy, booked.energy), (told.amount, booked.amount))
+    if len(told.t) != np.count_nonzero(mine) or any((own != all_[mine]).any() for own, all_ in columns):
+        return False
+    accounts = (told.account, told.accounts, booked.account, booked.accounts)
+    for own, labels, codes, known in (accounts, (told.line, told.lines, booked.line, booked.lines)):
+        place = {name: i for i, name in enumerate(known)}
+        translated = np.array([place.get(name, -1) for name in labels], dtype=np.int64)
+        if (translated[own] != codes[mine]).any():
+            return False
+    return True

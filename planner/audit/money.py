@@ -10,7 +10,7 @@ import numpy as np
 from planner.audit.evidence import Building, Evidence
 from planner.audit.findings import Findings
 from planner.audit.internal_trade import participants
-from planner.audit.ledgers import AMOUNT_DECIMALS, NANO, Ledger, per_line, read_ledger
+from planner.audit.ledgers import AMOUNT_DECIMALS, NANO, Ledger, per_line, read_ledger, same_rows
 from planner.audit.objective import RELATIVE, number
 from planner.audit.series import dense
 from planner.audit.table import DamagedFileError
@@ -26,8 +26,9 @@ def check_zero(ledger: Ledger, found: Findings) -> None:
         return
     order = np.argsort(ledger.t, kind="stable")
     t, first = np.unique(ledger.t[order], return_index=True)
-    for at, part in zip(t, np.split(ledger.amount[order], first[1:]), strict=True):
-        total = sum(part.tolist())
+    amount = ledger.amount[order]
+    high, low = (np.add.reduceat(half, first).tolist() for half in (amount >> 32, amount & 0xFFFFFFFF))
+    for at, total in zip(t, ((h << 32) + rest for h, rest in zip(high, low, strict=True)), strict=True):
         if total:
             where = None if at < 0 else int(at) + 1
             found.add("S4", ledger.file, "amounts do not sum to zero (nano-currency)", total, 0, interval=where)
@@ -60,6 +61,8 @@ def check_statements(b: Building, found: Findings) -> None:
     names, _ = participants(b)
     mine = booked.of(names)
     check_prices(told, found)
+    if same_rows(told, booked, mine):
+        return
     both = [per_line(told, np.ones(len(told.t), dtype=bool)), per_line(booked, mine)]
     for key in sorted(set(both[0]) | set(both[1])):
         stated, right = (part.get(key, (0, 0)) for part in both)

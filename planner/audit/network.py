@@ -22,12 +22,14 @@ def limit_wh(nodes: Table, limits: Table | None, grid: Grid, names: Sequence[str
 
 def path(b: Building) -> tuple[str, ...]:
     """The building and its ancestors up to, not including, its zone."""
-    parents = dict(zip(b.nodes.text("node"), b.nodes.text("parent"), strict=True))
-    zone, found, node = zone_of(b), [], b.id
-    while node and node != zone and node not in found:
-        found.append(node)
-        node = parents.get(node, "")
-    return tuple(found)
+    if b.path is None:
+        parents = dict(zip(b.nodes.text("node"), b.nodes.text("parent"), strict=True))
+        zone, found, node = zone_of(b), [], b.id
+        while node and node != zone and node not in found:
+            found.append(node)
+            node = parents.get(node, "")
+        b.path = tuple(found)
+    return b.path
 
 
 def zone_of(b: Building) -> str:

@@ -82,8 +82,9 @@ def of_building(b: Building) -> Forgone:
     file = b.file("answer.json")
     cost, bound = number(b.answer, "cost", file), number(b.answer, "proven_bound", file)
     paid = 0.0 if b.dark else float((b.node_price.astype(float) * b.position).sum()) / NANO_PER_CURRENCY
-    numbers = sum(len(part.table) for part in b.dispatch)
-    rounding = 0.5 * numbers * float(np.abs(b.node_price).mean()) / NANO_PER_CURRENCY
+    if b.numbers is None:
+        b.numbers = sum(len(part.table) for part in b.dispatch)
+    rounding = 0.5 * b.numbers * float(np.abs(b.node_price).mean()) / NANO_PER_CURRENCY
     return Forgone("a building", b.id, cost + paid - bound, rounding)
 
 

@@ -29,12 +29,14 @@ ASSET_TABLES = {
 
 def asset_nodes(b: Building) -> dict[str, str]:
     """Every asset of the case and the node it stands at."""
-    found: dict[str, str] = {}
-    for table, key in ASSET_TABLES.items():
-        rows = b.case(table)
-        if rows is not None:
-            found.update(zip(rows.text(key), rows.text("node"), strict=True))
-    return found
+    if b.assets is None:
+        found: dict[str, str] = {}
+        for table, key in ASSET_TABLES.items():
+            rows = b.case(table)
+            if rows is not None:
+                found.update(zip(rows.text(key), rows.text("node"), strict=True))
+        b.assets = found
+    return b.assets
 
 
 def dispatched(b: Building) -> tuple[Wh, dict[str, set[str]], Wh]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 from datetime import datetime
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 Numbers = npt.NDArray[np.float64]
 Wh = npt.NDArray[np.int64]
@@ -27,8 +23,10 @@ _TEXT_COLUMNS = """
     component level direction basis days months from_time to_time all_or_nothing bundle listing building
     buildings amount rent off_tick
 """
+EXACT = ("amount", "rent")
 TEXT = frozenset(_TEXT_COLUMNS.split())
 ENDINGS = (".csv", ".csv.gz", ".parquet")
+BOM = b"\xef\xbb\xbf"
 FORGOTTEN_WH = 1e-3  # how far a file's kWh may be from a whole Wh: decimal text, not arithmetic
 
 
@@ -52,6 +50,7 @@ class Table:
         self.places: npt.NDArray[np.int64] | None = None  # kept by Grid.index
         self.ledger: Any = None  # kept by ledgers.read_ledger
         self._codes: dict[str, tuple[npt.NDArray[np.int64], tuple[str, ...]]] = {}
+        self._numbers: dict[tuple[str, float], Numbers] = {}
 
     def __len__(self) -> int:
         return int(self._content.num_rows)
@@ -68,11 +67,22 @@ class Table:
         """Floats; a missing column or an empty cell is ``default``."""
         if column not in self.columns:
             return np.full(len(self), default)
+        if (column, default) not in self._numbers:
+            values = self._read_numbers(column, default)
+            values.flags.writeable = False  # one array for all who ask
+            self._numbers[column, default] = values
+        return self._numbers[column, default]
+
+    def _read_numbers(self, column: str, default: float) -> Numbers:
+        cells = self._content[column]
         try:
-            values = pc.fill_null(pc.cast(self._content[column], pa.float64()), default)
+            if pa.types.is_dictionary(cells.type):
+                cells = pc.cast(cells, cells.type.value_type)
+            cells = cells if pa.types.is_float64(cells.type) else pc.cast(cells, pa.float64())
         except pa.ArrowInvalid as error:
             raise DamagedFileError(self.file, f"{column} is not a number: {error}") from None
-        return np.array(values.to_numpy(), dtype=float)
+        filled = pc.fill_null(cells, default) if cells.null_count else cells
+        return np.array(filled.to_numpy(), dtype=float)
 
     def wh(self, column: str) -> Wh:
         """Whole Wh of a column in kWh; empty, infinite or broken energy is damage."""
@@ -110,9 +120,14 @@ class Table:
             return np.zeros(len(self), dtype=np.int64), ("",)
         cells = pa.concat_arrays(self._content[column].chunks) if len(self) else pa.array([], pa.string())
         coded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
-        values = [_words(value) for value in coded.dictionary.to_pylist()]
-        codes = pc.fill_null(coded.indices.cast(pa.int64()), len(values)).to_numpy(zero_copy_only=False)
-        return np.array(codes, dtype=np.int64), (*values, "")
+        indices = coded.indices.cast(pa.int64())
+        size = len(coded.dictionary)
+        codes = (pc.fill_null(indices, size) if indices.null_count else indices).to_numpy(zero_copy_only=False)
+        used = np.zeros(size + 1, dtype=bool)
+        used[codes] = True
+        values = coded.dictionary.take(pa.array(np.flatnonzero(used[:-1]))).to_pylist()
+        texts = values if pa.types.is_string(coded.dictionary.type) else [_words(value) for value in values]
+        return (np.cumsum(used) - 1)[codes], (*texts, "")
 
     def flags(self, column: str, default: bool) -> npt.NDArray[np.bool_]:
         """Booleans written as true/false or 1/0; an empty cell is ``default``."""
@@ -132,33 +147,6 @@ class Table:
     def _demand(self, column: str) -> None:
         if column not in self.columns:
             raise DamagedFileError(self.file, f"column {column} is missing")
-
-
-def read_table(place: Path, file: str) -> Table:
-    """The table at ``place``, a path without its ending; ``file`` is how the run calls it."""
-    for ending in ENDINGS:
-        path = place.with_name(place.name + ending)
-        if path.is_file():
-            return Table(file + ending, _parse(path, file + ending))
-    raise MissingFileError(f"{file}{ENDINGS[0]} is missing")
-
-
-def _parse(path: Path, name: str) -> pa.Table:
-    try:
-        if path.suffix == ".parquet":
-            return pq.read_table(path, use_threads=False)
-        content = path.read_bytes()
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
-        content = content.removeprefix(b"\xef\xbb\xbf")
-        header = content.split(b"\n", 1)[0].decode().strip().replace('"', "").split(",")
-        if len(set(header)) != len(header) or header == [""]:
-            raise DamagedFileError(name, "the header row is empty or repeats a column")
-        types = {column: pa.string() if column in TEXT or column[:2] == "x_" else pa.float64() for column in header}
-        options = pacsv.ConvertOptions(column_types=types, strings_can_be_null=False)
-        alone = pacsv.ReadOptions(use_threads=False)
-        return pacsv.read_csv(pa.BufferReader(content), alone, convert_options=options)
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-        raise DamagedFileError(name, f"cannot be read: {' '.join(str(error).split())[:160]}") from None
 
 
 def _words(value: Any) -> str:

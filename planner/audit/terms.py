@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,9 +41,15 @@ def read_terms(path: Path, file: str, delivery_date: str) -> Terms:
     if not path.is_file():
         raise MissingFileError(f"{file} is missing")
     try:
-        return _terms(tomllib.loads(path.read_text("utf-8")), delivery_date)
+        return _read(path.read_text("utf-8"), delivery_date)
     except (tomllib.TOMLDecodeError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise DamagedFileError(file, f"{type(error).__name__}: {error}") from None
+
+
+@lru_cache(maxsize=16)
+def _read(text: str, delivery_date: str) -> Terms:
+    """Every holder of a run has the same text."""
+    return _terms(tomllib.loads(text), delivery_date)
 
 
 def _terms(toml: dict[str, Any], delivery_date: str) -> Terms:
