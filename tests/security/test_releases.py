@@ -203,6 +203,42 @@ def test_T_P15_a_total_beside_a_total_without_one(site: Site) -> None:
     assert step(site.say(fewer, slot)) is Step.DIFFERENCING
 
 
+def town(site: Site, **sizes: int) -> Callable[[str], Enrolment]:
+    """Buildings of so many occupants each; ``of`` gives the group of those that it names by their letters."""
+    every = {name: units(range(size), name) for name, size in sizes.items()}
+    whole = Enrolment("town", Level.COHORT, tuple(unit for found in every.values() for unit in found))
+    known = site.standing(whole, day(1)).known
+    return lambda names: known(Enrolment(names, Level.BUILDING, tuple(u for name in names for u in every[name])))
+
+
+def test_T_P16_sums_of_which_no_two_differ_in_a_few(site: Site) -> None:
+    """ap + cq - ac = pq: the two pairs, through the gate."""
+    of = town(site, a=20, c=20, p=2, q=2)
+    assert isinstance(site.say(of("ap"), day(1)), Release)
+    assert isinstance(site.say(of("cq"), day(1)), Release)
+    assert step(site.say(of("ac"), day(1))) is Step.DIFFERENCING
+
+
+def test_T_P15_one_in_the_place_of_another(site: Site) -> None:
+    """Neither follows alone from a with x and a with y, but what tells them apart does."""
+    of = town(site, a=20, x=1, y=1)
+    assert isinstance(site.say(of("ax"), day(1)), Release)
+    assert step(site.say(of("ay"), day(1))) is Step.DIFFERENCING
+
+
+def test_one_occupant_of_two_buildings_is_one_change(site: Site) -> None:
+    both = [
+        replace(unit, occupant=f"o{n:02}") for building in "bc" for n, unit in enumerate(units(range(20), building))
+    ]
+    today = Enrolment("bc", Level.BUILDING, tuple(both))
+    enrolment = site.standing(today, day(1)).known(today)
+    assert isinstance(site.say(enrolment, day(1)), Release)
+    moved = 50 + 7 * ((np.arange(40) % 20) < 4)[:, None]
+    assert step(site.say(enrolment, day(1), moved)) is Step.SUCCESSIVE
+    moved[4] += 7
+    assert isinstance(site.say(enrolment, day(1), moved), Release)
+
+
 def test_look_ahead_counts_as_said(site: Site) -> None:
     """What is said of tomorrow's morning is subtracted from what tomorrow says of it."""
     last, first = day(31, 7, look_ahead_h=12), day(1, 8)
