@@ -113,9 +113,13 @@ def check_bound(run: Evidence, found: Findings) -> None:
 
 
 def _bounds_of_rounds(run: Evidence) -> list[float]:
-    rounds = run.table("market/rounds")
-    known = rounds.numbers("bound")
-    return [float(value) for value in np.unique(known[~np.isnan(known)])]
+    """Of rounds that asked nobody who is dark in the end: what others could do bounds another city."""
+    rounds, groups = run.table("market/rounds"), run.table("market/groups")
+    dark = {name for name, is_dark in zip(groups.text("group"), groups.flags("dark", False), strict=True) if is_dark}
+    number, bound = rounds.numbers("round"), rounds.numbers("bound")
+    silenced = np.array([name in dark for name in rounds.text("group")], dtype=np.bool_)
+    told = ~np.isnan(bound) & ~np.isin(number, number[silenced])
+    return [float(value) for value in np.unique(bound[told])]
 
 
 def check_totals(run: Evidence, found: Findings) -> None:

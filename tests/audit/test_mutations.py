@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -243,3 +244,19 @@ def test_a_tariffs_component_is_charged_on_what_it_is_about(
 
 def _rows(path: Path) -> list[str]:
     return path.read_text().splitlines()
+
+
+@pytest.mark.parametrize(("dark", "violated"), [("false", True), ("true", False)])
+def test_a_round_that_asked_who_is_dark_in_the_end_bounds_another_city(
+    dark: str, violated: bool, clean: Path, tmp_path: Path
+) -> None:
+    """A round with a bound just below the plan's cost, to which a third group spoke as well."""
+    run = Path(shutil.copytree(clean, tmp_path / "run"))
+    objective = json.loads((run / "certificate.json").read_text())["objective"]
+    with (run / "market/rounds.csv").open("a") as file:
+        for name in ("b1", "b2", "third"):
+            file.write(f"1,price,{name},1,50,0,0,{objective - 1e-3}\n")
+    with (run / "market/groups.csv").open("a") as file:
+        file.write(f"third,dark,town,{dark},\n")
+    told = [v for v in audit(run).violations if v.rule == "C21" and v.what == "below what rounds or prices prove"]
+    assert bool(told) is violated
