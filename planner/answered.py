@@ -57,6 +57,7 @@ class Answered:
     mute: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
     solver_s: float = 0.0
+    closed_form_s: float = 0.0
     build_s: float = 0.0
     notes: tuple[str, ...] = field(default=())
     commitments: Mapping[str, Commitment] = field(default_factory=dict)

@@ -50,7 +50,7 @@ def certify(case: Case, city: City, cleared: Cleared, answered: Answered, clock:
         "wall_s": round(clock.spent(), 3),
         "build_s": round(answered.build_s, 3),
         "solver_s": round(answered.solver_s, 3),
-        "closed_form_s": 0.0,
+        "closed_form_s": round(answered.closed_form_s, 3),
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "seed": case.settings.solver.seed,
         "versions": versions(),

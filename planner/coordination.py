@@ -125,8 +125,7 @@ def coordinate(master: Master, fleet: Fleet, rules: Rules) -> Agreement:
     while talk.may_price() and talk.lags((blend := master.blend()).value, rules.gap / 2):
         talk.ask_price(talk.next_multipliers(blend))
     talk.commit(master.blend())
-    while talk.may_price() and talk.lags(talk.cost(), rules.gap) and talk.lags((blend := master.blend()).value, 1e-5):
-        talk.ask_price(talk.next_multipliers(blend))
+    talk.close_in()
     if talk.lags(talk.cost(), rules.gap):
         talk.branch()
     if rules.fixed_integers:
@@ -304,8 +303,7 @@ class _Talk:
         """All groups commit at once, each on its share of the market around the blend; then they polish.
 
         Whole runs and whole Wh may overstep a feeder by a little: the groups below it commit again with a margin.
-        Who still oversteps falls back on no trade.  While the proof asks for more, everybody may do better from
-        where it stands: cost can only fall.  Where no time is left nobody trades.
+        Who still oversteps falls back on no trade.  Where no time is left nobody trades.
         """
         if self.rules.seconds_left() <= 0:
             self._make(dict.fromkeys(self.speaking, Refrain()))
@@ -319,12 +317,25 @@ class _Talk:
             if not again:
                 break
         self._fall_back()
-        for _ in range(POLISHES):
-            before = self.cost()
-            if not self.lags(before, self.rules.gap) or self.rules.seconds_left() <= 0:
-                break
-            self._polish(np.inf)
-            if self.cost() > before - WORTH_POLISHING * self.rules.gap * abs(before):
+
+    def close_in(self) -> None:
+        """Lift the proof, or lower the cost from where everybody stands, until they meet or neither moves.
+
+        Prices come first where what they may still prove is all that is missing: a price is answered in half the time
+        of a polish, and a polish wins little of what a commitment lost.
+        """
+        polishes = POLISHES
+        while self.lags(cost := self.cost(), self.rules.gap) and self.rules.seconds_left() > 0:
+            blend = self.master.blend()
+            missing = cost - self.rules.gap * abs(cost) - self.best_bound
+            may_price = self.may_price() and self.lags(blend.value, 1e-5)
+            if may_price and (blend.value - self.best_bound >= missing or not polishes):
+                self.ask_price(self.next_multipliers(blend))
+            elif polishes:
+                self._polish(np.inf)
+                won = cost - self.cost() > WORTH_POLISHING * self.rules.gap * abs(cost)
+                polishes = polishes - 1 if won else 0
+            else:
                 break
 
     def branch(self) -> None:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from planner.closing import close, market_cost
 from planner.decentralised import clear_in_rounds
 from planner.fleet import Carrier, Fleet, Frank, InProcess
 from planner.fleets import LOCAL, Where
-from planner.gateway import LocalGateway
+from planner.gateway import LocalGateway, Plan, Workshop
 from planner.groups import Group, GroupKind, enrolments
 from planner.hearing import Exchange, Hearing, Uttered
 from planner.history import History, clear_id_of
@@ -31,10 +31,10 @@ from planner.security.policy import Policy
 from planner.spread import Elsewhere, Fetched, Recipe, Spread
 from planner.voice import Mouth, SpeakingGateway
 from planner.wary import Wary
-from planner_models.answer import Ladder
+from planner_models.answer import EVER, Ladder
 from planner_models.marketplace import build_marketplace
 from planner_models.master import Master
-from planner_models.solve import Options
+from planner_models.solve import Options, Room
 from planner_models.words import City, Fees, Locality
 
 LOT_WH = 100
@@ -90,8 +90,7 @@ class Desk:
         fast = replace(self.options, gap=self.options.gap / 4)
         self.lot_wh = LOT_WH if policy.gated else 1
         self.recipes: list[Recipe] = [
-            partial(
-                LocalGateway,
+            Plan(
                 g,
                 tuple(houses[b] for b in g.buildings),
                 city.grid,
@@ -115,7 +114,8 @@ class Desk:
     @cached_property
     def gateways(self) -> list[LocalGateway]:
         """One a group, in this process."""
-        return [recipe() for recipe in self.recipes]
+        workshop = Workshop(dict(enumerate(self.recipes)), Room(EVER))
+        return [workshop.make(g) for g in range(len(self.recipes))]
 
     @property
     def fleet(self) -> Fleet:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from planner.groups import Group
 from planner.questions import Fault, Question, Word
@@ -37,6 +37,21 @@ class Kept:
     schedule: Schedule
     without_trade: Schedule
     proven: float
+
+
+class Spent(NamedTuple):
+    """Time spent on answers, seconds: inside HiGHS, and in closed forms."""
+
+    solver_s: float = 0.0
+    closed_form_s: float = 0.0
+
+    @staticmethod
+    def sum(parts: Iterable[Spent]) -> Spent:
+        own = list(parts)
+        return Spent(sum(p.solver_s for p in own), sum(p.closed_form_s for p in own))
+
+
+NO_TIME = Spent()
 
 
 class Carrier(Protocol[W_co]):
@@ -61,8 +76,8 @@ class Carrier(Protocol[W_co]):
         ...
 
     @property
-    def solver_s(self) -> float:
-        """Time spent inside solvers by all gateways, seconds."""
+    def spent(self) -> Spent:
+        """By all gateways."""
         ...
 
 
@@ -81,7 +96,7 @@ class Answering(Protocol[W_co]):
     def kept(self) -> Mapping[str, Kept]: ...
 
     @property
-    def solver_s(self) -> float: ...
+    def spent(self) -> Spent: ...
 
 
 class InProcess(Generic[W]):
@@ -121,8 +136,8 @@ class InProcess(Generic[W]):
         return {name: kept for gateway in self.gateways for name, kept in gateway.kept().items()}
 
     @property
-    def solver_s(self) -> float:
-        return sum(gateway.solver_s for gateway in self.gateways)
+    def spent(self) -> Spent:
+        return Spent.sum(gateway.spent for gateway in self.gateways)
 
 
 Frank = InProcess[Word]

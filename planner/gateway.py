@@ -6,12 +6,12 @@ the end.  A cohort's gateway sums its buildings' answers before anything is said
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
-from planner.fleet import Kept
+from planner.fleet import Kept, Spent
 from planner.groups import Group
 from planner.quantise import Floats, Ints
 from planner.questions import (
@@ -29,10 +29,13 @@ from planner.questions import (
     Slice,
     Word,
 )
-from planner.schedule import Schedule, read_schedules
+from planner.schedule import Reader, Schedule
 from planner_models.answer import Answer, AnsweringBuilding, Ladder
-from planner_models.solve import Options
+from planner_models.apart import Home, stamp_homes
+from planner_models.solve import Options, Room
 from planner_models.words import Building, Fees, IntervalGrid
+
+NOWHERE: Floats = np.empty(0)
 
 
 @dataclass
@@ -40,6 +43,7 @@ class LocalGateway:
     """A gateway in this process, over the buildings of one group.
 
     ``lot_wh``: positions in answers are whole lots.  ``share`` of each building in the group cuts a slice.
+    ``homes`` are the buildings' models if they were stamped before; ``room`` is what their solvers share.
     """
 
     group: Group
@@ -51,15 +55,22 @@ class LocalGateway:
     commit_gap: float = 1e-4
     commit_time_s: float = 60.0
     answered: dict[int, list[Answer]] = field(default_factory=dict)
+    homes: Sequence[Home | None] = ()
+    room: Room | None = None
 
     def __post_init__(self) -> None:
-        self.models = [AnsweringBuilding(b, self.grid, self.fees, self.options) for b in self.buildings]
+        homes = self.homes or [None] * len(self.buildings)
+        self.models = [
+            AnsweringBuilding(b, self.grid, self.fees, self.options, home, self.room)
+            for b, home in zip(self.buildings, homes, strict=True)
+        ]
         weight = np.array([max(sum(b.allocation_kwh), 1e-9) for b in self.buildings])
         self.shares = weight / weight.sum()
         self.schedules: list[Schedule] = []
         self.without_trade: list[Schedule] = []
         self.proven = [-np.inf] * len(self.buildings)
         self._before: list[Schedule] = []
+        self._readers: dict[str, Reader] = {}
 
     def answer(self, question: Question) -> Word:
         """The word to one question."""
@@ -86,14 +97,20 @@ class LocalGateway:
         self.schedules = self.without_trade
         cost = sum(s.cost for s in self.without_trade)
         zero = np.zeros(len(self.grid))
-        self.answered[round] = [
-            Answer(zero, s.cost, s.cost, -np.inf, zero, x)
-            for s, x in zip(self.without_trade, self.alone_x, strict=True)
-        ]
+        self._note(round, [Answer(zero, s.cost, s.cost, -np.inf, zero, x) for s, x in self._alone()])
         if binds:
             for model, x in zip(self.models, self.alone_x, strict=True):
                 model.hold(x)
         return Reply(round, np.zeros(len(self.grid), dtype=np.int64), micro(cost), None)
+
+    def _alone(self) -> Iterable[tuple[Schedule, Floats]]:
+        return zip(self.without_trade, self.alone_x, strict=True)
+
+    def _note(self, round: int, answers: list[Answer]) -> None:
+        """Remember the answers of a round; of those before it, positions and costs alone."""
+        for earlier, old in self.answered.items():
+            self.answered[earlier] = [replace(a, x=NOWHERE) if len(a.x) else a for a in old]
+        self.answered[round] = answers
 
     def alone_answers(self) -> list[tuple[AnsweringBuilding, Floats]]:
         """Every building's model and its values without trade."""
@@ -169,7 +186,7 @@ class LocalGateway:
         return np.stack([u.position_wh for s in self.schedules for u in s.units])
 
     def answer_delta_wh(self, round: int) -> Ints:
-        """The same for an answer: the relaxation's positions, rounded."""
+        """The same for the last answer, given in ``round``: the relaxation's positions, rounded."""
         deltas = [m.unit_positions(a.x) for m, a in zip(self.models, self.answered[round], strict=True)]
         return np.rint(np.concatenate(deltas) * 1000).astype(np.int64)
 
@@ -197,8 +214,8 @@ class LocalGateway:
         return {b.id: Kept(schedule, alone, proven) for b, schedule, alone, proven in rows}
 
     @property
-    def solver_s(self) -> float:
-        return sum(m.seconds for m in self.models)
+    def spent(self) -> Spent:
+        return Spent.sum(Spent(m.seconds, m.closed_seconds) for m in self.models)
 
     def _whole(self, model: AnsweringBuilding, ladder: Ladder, gap: float, tolerance: float = 0.0) -> Schedule:
         return self._soundly(model, lambda m: m.whole(ladder, gap, self.commit_time_s, tolerance))
@@ -212,10 +229,13 @@ class LocalGateway:
         return schedule
 
     def _read(self, model: AnsweringBuilding, answer: Answer) -> Schedule:
-        return read_schedules(model.model, answer.x, [model.building], self.grid, self.fees)[0]
+        reader = self._readers.get(model.building.id)
+        if reader is None or reader.model is not model.model:
+            reader = self._readers[model.building.id] = Reader(model.model, [model.building], self.grid, self.fees)
+        return reader.read(answer.x)[0]
 
     def _reply(self, round: int, answers: list[Answer], bound: float | None) -> Reply:
-        self.answered[round] = answers
+        self._note(round, answers)
         position = np.sum([a.position_kwh for a in answers], axis=0)
         lots = np.rint(position * 1000 / self.lot_wh).astype(np.int64)
         cost = micro(sum(a.cost for a in answers))
@@ -235,6 +255,49 @@ def micro_below(bound: float) -> int:
     return int(np.floor(bound * MICRO))
 
 
-def solver_seconds(gateways: Sequence[LocalGateway]) -> float:
-    """Time spent inside HiGHS by the gateways of this process, seconds."""
-    return sum(g.solver_s for g in gateways)
+@dataclass(frozen=True)
+class Plan:
+    """What a gateway is made of: it can be sent to another process and called there."""
+
+    group: Group
+    buildings: tuple[Building, ...]
+    grid: IntervalGrid
+    fees: Fees
+    options: Options
+    lot_wh: int
+    commit_gap: float
+    commit_time_s: float
+
+    def __call__(self, homes: Sequence[Home] = (), room: Room | None = None) -> LocalGateway:
+        return LocalGateway(**{f.name: getattr(self, f.name) for f in fields(self)}, homes=homes, room=room)
+
+
+TOGETHER = 50
+"""How many groups' models are stamped at once: more would be no cheaper and stand about in memory."""
+
+
+class Workshop:
+    """Makes the gateways of some recipes as they are asked for; models are stamped together, solvers share a room."""
+
+    def __init__(self, recipes: Mapping[int, Callable[[], LocalGateway]], room: Room) -> None:
+        self.recipes, self.room = recipes, room
+        self._homes: dict[int, list[Home]] = {}
+        self._coming = [g for g in sorted(recipes) if isinstance(recipes[g], Plan)]
+
+    def make(self, g: int) -> LocalGateway:
+        recipe = self.recipes[g]
+        if not isinstance(recipe, Plan):
+            return recipe()
+        if g not in self._homes:
+            self._stamp(g)
+        return recipe(self._homes.pop(g), self.room)
+
+    def _stamp(self, g: int) -> None:
+        """The models of this group and of those that come after it."""
+        at = self._coming.index(g) if g in self._coming else 0
+        chosen = sorted({g, *self._coming[at : at + TOGETHER]})
+        self._coming = [other for other in self._coming if other not in chosen]
+        plans = [plan for other in chosen if isinstance(plan := self.recipes[other], Plan)]
+        homes = stamp_homes([b for plan in plans for b in plan.buildings], plans[0].grid, plans[0].fees)
+        for other, plan in zip(chosen, plans, strict=True):
+            self._homes[other], homes = homes[: len(plan.buildings)], homes[len(plan.buildings) :]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from planner.fleet import Carrier, Kept
+from planner.fleet import Carrier, Kept, Spent
 from planner.groups import Group
 from planner.questions import (
     Alone,
@@ -110,8 +110,8 @@ class Hearing:
         return self.carrier.groups
 
     @property
-    def solver_s(self) -> float:
-        return self.carrier.solver_s
+    def spent(self) -> Spent:
+        return self.carrier.spent
 
     def kept(self) -> Mapping[str, Kept] | None:
         return self.carrier.kept()

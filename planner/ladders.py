@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from planner.quantise import Floats
-from planner_models.answer import STEPS, Ladder
+from planner_models.answer import Ladder
+from planner_models.apart import STEPS
 from planner_models.master import Master, supply_curve
 
 _VAST_KWH = 1e9

@@ -10,7 +10,8 @@ import numpy as np
 
 from planner.answered import Answered, Prices
 from planner.coordination import DISPATCH_GAP, DISPATCH_S
-from planner.gateway import LocalGateway, solver_seconds
+from planner.fleet import Spent
+from planner.gateway import LocalGateway
 from planner.publication import block_claims, from_model, multipliers_of
 from planner.schedule import Schedule, read_schedules
 from planner_models.city import CityModel, Piece, build_city, solve_pieces
@@ -48,6 +49,7 @@ def clear_in_one(
     priced_s = time.perf_counter() - began
     y = multipliers_of(master.market, prices)
     proven = {g.buildings[0].id: g.bounds_at(master.node_price(y, i))[0] for i, g in enumerate(gateways)}
+    spent = Spent.sum(g.spent for g in gateways)
     dual = sum(proven.values()) + master.market_value(y) if locality is not Locality.STRICT else -np.inf
     return Answered(
         schedules=schedules,
@@ -61,7 +63,8 @@ def clear_in_one(
         answer_from="monolith" if found.solution.has_answer else "no_trade",
         information="central",
         pieces=tuple(asdict(p) for p in found.pieces),
-        solver_s=found.solution.seconds + solver_seconds(gateways) + priced_s,
+        solver_s=found.solution.seconds + spent.solver_s + priced_s,
+        closed_form_s=spent.closed_form_s,
         build_s=found.build_s,
     )
 

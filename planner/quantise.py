@@ -45,8 +45,23 @@ def cumulative(values_kwh: Floats) -> Ints:
     return np.diff(total, axis=1, prepend=0)
 
 
-def _numbers(assets: Sequence[Any], name: str) -> Floats:
+class Members(list[Any]):
+    """Assets of one kind whose numbers are asked for again and again: each is gathered once."""
+
+    def numbers(self, name: str) -> Floats:
+        known: dict[str, Floats] = self.__dict__
+        if name not in known:
+            known[name] = _gathered(self, name)
+            known[name].flags.writeable = False
+        return known[name]
+
+
+def _gathered(assets: Sequence[Any], name: str) -> Floats:
     return np.array([getattr(a, name) for a in assets], dtype=float)
+
+
+def _numbers(assets: Sequence[Any], name: str) -> Floats:
+    return assets.numbers(name) if isinstance(assets, Members) else _gathered(assets, name)
 
 
 def _whole(values_kwh: Floats) -> Ints:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.fleet import Fleet, Kept
+from planner.fleet import Fleet, Kept, Spent
 from planner.groups import Group
 from planner.ledger import RoundLog
 from planner.questions import Bound, Commitment, Fault, Question, Reply, Silence, Word
@@ -39,8 +39,8 @@ class Remembering:
         return self.inner.groups
 
     @property
-    def solver_s(self) -> float:
-        return self.inner.solver_s
+    def spent(self) -> Spent:
+        return self.inner.spent
 
     def kept(self) -> Mapping[str, Kept] | None:
         return self.inner.kept()

@@ -6,14 +6,15 @@ The cost c_b is counted again from the rounded schedule; the solver's own object
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from planner.cleared import ClearedUnit, Wh
-from planner.quantise import BY_FAMILY, DUST_KWH, Floats, Ints
+from planner.quantise import BY_FAMILY, DUST_KWH, Floats, Ints, Members
 from planner_models.linear import Group, LinearModel
 from planner_models.words import Building, Fees, IntervalGrid
 
@@ -91,90 +92,129 @@ def read_schedules(
     model: LinearModel, x: Floats, buildings: Sequence[Building], grid: IntervalGrid, fees: Fees
 ) -> list[Schedule]:
     """Schedules of ``buildings`` from a solution of a model that holds them."""
-    places = {(b.id, u.id): (i, j) for i, b in enumerate(buildings) for j, u in enumerate(b.units)}
-    things = {(b.id, u.id, a.id, getattr(a, "stay", 0)): a for b in buildings for u in b.units for a in u.assets}
-    drafts = [_Draft(b, len(grid)) for b in buildings]
-    for group in model.groups:
-        if group.template.family.name in BY_FAMILY:
-            _read_assets(group, x, grid, things, places, drafts)
-        elif group.template.family.name == "unit":
-            _read_withheld(group, x, places, drafts)
-        elif "inflow" in group.template.variables:
-            _read_directions(group, x, buildings, drafts)
-    return [draft.close(fees) for draft in drafts]
+    return Reader(model, buildings, grid, fees).read(x)
 
 
-class _Draft:
-    def __init__(self, building: Building, n: int) -> None:
+class Reader:
+    """Reads solutions of one model; what does not depend on the solution is looked up once."""
+
+    def __init__(self, model: LinearModel, buildings: Sequence[Building], grid: IntervalGrid, fees: Fees) -> None:
+        self.model, self.grid, self.fees = model, grid, fees
+        places = {(b.id, u.id): (i, j) for i, b in enumerate(buildings) for j, u in enumerate(b.units)}
+        things = {(b.id, u.id, a.id, getattr(a, "stay", 0)): a for b in buildings for u in b.units for a in u.assets}
+        self.frames = [_Frame(b) for b in buildings]
+        self.kinds: list[tuple[Group, Members]] = []
+        self.withheld: list[tuple[Group, Ints, Ints]] = []
+        self.directions: list[tuple[Group, Ints]] = []
+        number = {b.id: i for i, b in enumerate(buildings)}
+        owners: list[tuple[int, int, tuple[str, str]]] = []
+        for group in model.groups:
+            if group.template.family.name in BY_FAMILY:
+                keys = cast("list[tuple[str, str, str, int]]", group.keys)
+                self.kinds.append((group, Members([things[key] for key in keys])))
+                owners += [(*places[b, unit], (unit, asset)) for b, unit, asset, _ in keys]
+            elif group.template.family.name == "unit" and "withheld" in group.template.variables:
+                where, which = np.array([places[key] for key in cast("list[tuple[str, str]]", group.keys)]).T
+                self.withheld.append((group, where, which))
+            elif "inflow" in group.template.variables:
+                self.directions.append((group, np.array([number[str(key)] for key in group.keys])))
+        self.where = np.array([i for i, _, _ in owners], dtype=np.int64)
+        for i, frame in enumerate(self.frames):
+            mine = np.flatnonzero(self.where == i)
+            frame.order(mine, [owners[k][1] for k in mine], [owners[k][2] for k in mine])
+
+    def read(self, x: Floats) -> list[Schedule]:
+        """Schedules of the buildings, in their order."""
+        rows = self._rows(x)
+        overlaps = np.zeros(len(self.frames), dtype=bool)
+        np.logical_or.at(overlaps, self.where, rows.overlaps)
+        for group, where in self.directions:  # flow both ways through a lossy connection burns energy nobody uses
+            both = np.minimum(x[group.columns("inflow")], x[group.columns("outflow")]).max(axis=1)
+            np.logical_or.at(overlaps, where, both > DUST_KWH)
+        n = len(self.grid)
+        withheld = [np.zeros((len(f.building.units), n), dtype=np.int64) for f in self.frames]
+        for group, where, which in self.withheld:
+            values = np.rint(x[group.columns("withheld")] * 1000).astype(np.int64)
+            for i, frame in enumerate(withheld):
+                mine = where == i
+                frame[which[mine]] = values[mine]
+        return [
+            frame.close(rows, own, bool(burns), self.fees)
+            for frame, own, burns in zip(self.frames, withheld, overlaps, strict=True)
+        ]
+
+    def _rows(self, x: Floats) -> _Rows:
+        """What every asset does, in the order of the model's members."""
+        n, parts = len(self.grid), []
+        for group, members in self.kinds:
+            values = {name: x[group.columns(name)] for name in group.template.variables}
+            whole = BY_FAMILY[group.template.family.name](members, self.grid, values)
+            empty = np.full((len(members), n), np.nan)
+            parts.append(
+                (
+                    whole.draw_wh,
+                    empty if whole.stored_kwh is None else whole.stored_kwh,
+                    empty if whole.on is None else whole.on.astype(float),
+                    whole.cost,
+                    np.zeros(len(members), dtype=bool) if whole.overlaps is None else whole.overlaps,
+                )
+            )
+        if not parts:
+            none = np.empty((0, n))
+            return _Rows(none.astype(np.int64), none, none, np.empty(0), np.empty(0, dtype=bool))
+        return _Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Every member's draw, stored energy and state (members, n), cost and whether it burns energy (members,)."""
+
+    draw_wh: Ints
+    stored_kwh: Floats
+    on: Floats
+    cost: Floats
+    overlaps: npt.NDArray[np.bool_]
+
+
+class _Frame:
+    """A building, and which rows are those of its assets."""
+
+    def __init__(self, building: Building) -> None:
         self.building = building
-        self.use = np.zeros((len(building.units), n), dtype=np.int64)
-        self.withheld = np.zeros((len(building.units), n), dtype=np.int64)
-        self.cost = 0.0
-        self.rows: dict[tuple[str, str], tuple[Ints, Floats, Floats]] = {}
-        self.overlaps = False
+        self.allocation = np.rint(np.array([u.allocation_kwh for u in building.units]) * 1000).astype(np.int64)
+        self.reserve = np.array([u.reserve_per_mwh for u in building.units])
 
-    def add(self, unit: int, key: tuple[str, str], draw: Ints, stored: Floats, on: Floats, cost: float) -> None:
-        self.use[unit] += draw
-        self.cost += cost
-        if key in self.rows:
-            before, _, was_on = self.rows[key]
-            draw, on = before + draw, np.fmax(was_on, on)
-        self.rows[key] = (draw, stored, on)
+    def order(self, mine: Ints, units: list[int], keys: list[tuple[str, str]]) -> None:
+        """Rows ``mine`` belong to these units and (unit, asset); stays of one vehicle are one asset."""
+        self.mine, self.units = mine, np.array(units, dtype=np.int64)
+        self.keys = tuple(sorted(set(keys)))
+        place = {key: k for k, key in enumerate(self.keys)}
+        self.asset = np.array([place[key] for key in keys], dtype=np.int64)
+        self.last = np.zeros(len(self.keys), dtype=np.int64)
+        self.last[self.asset] = np.arange(len(keys))
 
-    def close(self, fees: Fees) -> Schedule:
-        b = self.building
-        allocation = np.rint(np.array([u.allocation_kwh for u in b.units]) * 1000).astype(np.int64)
-        withheld = np.clip(self.withheld, 0, allocation)
-        reserve = np.array([u.reserve_per_mwh for u in b.units])
+    def close(self, rows: _Rows, withheld: Ints, overlaps: bool, fees: Fees) -> Schedule:
+        """The building's schedule."""
+        b, n = self.building, rows.draw_wh.shape[1]
+        draw = rows.draw_wh[self.mine]
+        use = np.zeros((len(b.units), n), dtype=np.int64)
+        np.add.at(use, self.units, draw)
+        withheld = np.clip(withheld, 0, self.allocation)
         units = tuple(
-            ClearedUnit(u.id, u.occupant, self.use[j], allocation[j], withheld[j]) for j, u in enumerate(b.units)
+            ClearedUnit(u.id, u.occupant, use[j], self.allocation[j], withheld[j]) for j, u in enumerate(b.units)
         )
-        loss = np.rint(b.loss_ratio * np.abs(self.use.sum(axis=0))).astype(np.int64)
-        keys = sorted(self.rows)
-        rows = tuple(_stack([k], [self.rows[k]]) for k in keys)
-        schedule = Schedule(b, units, loss, 0.0, rows, self.overlaps)
-        q = schedule.position_wh
-        fee = fees.market_buy_per_mwh * np.maximum(q, 0).sum() + fees.market_sell_per_mwh * np.maximum(-q, 0).sum()
-        cost = self.cost + (fee - float((withheld * reserve).sum())) / 1e6
-        return replace(schedule, cost=float(cost))
+        loss = np.rint(b.loss_ratio * np.abs(use.sum(axis=0))).astype(np.int64)
+        position = loss + (use - self.allocation + withheld).sum(axis=0)
+        fee = fees.market_buy_per_mwh * np.maximum(position, 0).sum()
+        fee += fees.market_sell_per_mwh * np.maximum(-position, 0).sum()
+        cost = float(rows.cost[self.mine].sum()) + (fee - float((withheld * self.reserve).sum())) / 1e6
+        return Schedule(b, units, loss, float(cost), self._assets(rows, draw), overlaps)
 
-
-def _stack(keys: list[tuple[str, str]], rows: list[tuple[Ints, Floats, Floats]]) -> AssetRows:
-    draw, stored, on = zip(*rows, strict=True)
-    return AssetRows(tuple(keys), np.stack(draw), np.stack(stored), np.stack(on))
-
-
-def _read_assets(group: Group, x: Floats, grid: IntervalGrid, things: dict, places: dict, drafts: list[_Draft]) -> None:
-    assets = [things[key] for key in group.keys]
-    values = {name: x[group.columns(name)] for name in group.template.variables}
-    whole = BY_FAMILY[group.template.family.name](assets, grid, values)
-    empty = np.full(len(grid), np.nan)
-    keys = cast("list[tuple[str, str, str, int]]", group.keys)
-    for i, (building, unit, asset, _) in enumerate(keys):
-        where, which = places[building, unit]
-        drafts[where].add(
-            which,
-            (unit, asset),
-            whole.draw_wh[i],
-            empty if whole.stored_kwh is None else whole.stored_kwh[i],
-            empty if whole.on is None else whole.on[i].astype(float),
-            float(whole.cost[i]),
-        )
-        drafts[where].overlaps |= bool(whole.overlaps is not None and whole.overlaps[i])
-
-
-def _read_directions(group: Group, x: Floats, buildings: Sequence[Building], drafts: list[_Draft]) -> None:
-    """Flow both ways through a lossy connection at once burns energy that nobody uses."""
-    where = {b.id: i for i, b in enumerate(buildings)}
-    both = np.minimum(x[group.columns("inflow")], x[group.columns("outflow")]).max(axis=1)
-    for key, burnt in zip(group.keys, both, strict=True):
-        drafts[where[str(key)]].overlaps |= bool(burnt > DUST_KWH)
-
-
-def _read_withheld(group: Group, x: Floats, places: dict, drafts: list[_Draft]) -> None:
-    if "withheld" not in group.template.variables:
-        return
-    withheld = np.rint(x[group.columns("withheld")] * 1000).astype(np.int64)
-    for i, key in enumerate(group.keys):
-        where, which = places[key]
-        drafts[where].withheld[which] = withheld[i]
+    def _assets(self, rows: _Rows, draw: Ints) -> tuple[AssetRows, ...]:
+        if not self.keys:
+            return ()
+        shape = (len(self.keys), draw.shape[1])
+        total, on = np.zeros(shape, dtype=np.int64), np.full(shape, np.nan)
+        np.add.at(total, self.asset, draw)
+        np.fmax.at(on, self.asset, rows.on[self.mine])
+        return (AssetRows(self.keys, total, rows.stored_kwh[self.mine[self.last]], on),)

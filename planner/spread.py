@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from planner.fleet import InProcess, Kept, W
-from planner.gateway import LocalGateway
+from planner.fleet import NO_TIME, InProcess, Kept, Spent, W
+from planner.gateway import LocalGateway, Workshop
 from planner.groups import Group
 from planner.quantise import Ints
 from planner.questions import Alone, Fault, Price, Question, Reply, Revert, Slice, Word
-from planner_models.solve import SolveError
+from planner_models.answer import EVER
+from planner_models.solve import Room, SolveError
 
 Recipe = Callable[[], LocalGateway]
 """Makes a group's gateway; it can be sent to another process."""
@@ -49,7 +50,7 @@ class Told:
     word: Word
     delta_wh: Ints | None = None
     seconds: float = 0.0
-    solver_s: float = 0.0
+    spent: Spent = NO_TIME
     error: Exception | None = None
 
 
@@ -84,16 +85,20 @@ MakePlace = Callable[[Mapping[int, Recipe]], Place]
 
 @dataclass
 class Bench:
-    """What runs in a place: gateways, made when they are first asked."""
+    """What runs in a place: gateways, made when they are first asked; ``room`` models at once stand in HiGHS."""
 
     recipes: Mapping[int, Recipe]
     gated: bool
+    room: int = EVER
     gateways: dict[int, LocalGateway] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.workshop = Workshop(self.recipes, Room(self.room))
 
     def work(self, g: int, order: Order) -> Told | None:
         began = time.perf_counter()
         if g not in self.gateways:
-            self.gateways[g] = self.recipes[g]()
+            self.gateways[g] = self.workshop.make(g)
         gateway = self.gateways[g]
         if isinstance(order, Repeat):
             gateway.repeat(order.round, order.earlier)
@@ -107,7 +112,7 @@ class Bench:
                 raise
             return Told(Fault("has no feasible plan"), error=error)
         delta = _delta_wh(gateway, order, word) if self.gated else None
-        return Told(word, delta, time.perf_counter() - began, gateway.solver_s)
+        return Told(word, delta, time.perf_counter() - began, gateway.spent)
 
     def kept(self) -> Mapping[str, Kept]:
         return {name: kept for gateway in self.gateways.values() for name, kept in gateway.kept().items()}
@@ -144,8 +149,8 @@ class Spread:
         return self._groups
 
     @property
-    def solver_s(self) -> float:
-        return sum(told.solver_s for told in self._told.values())
+    def spent(self) -> Spent:
+        return Spent.sum(told.spent for told in self._told.values())
 
     def summed_bound(self, round: int) -> int | None:
         return None
@@ -266,8 +271,8 @@ class Elsewhere:
         return self.spread.groups[self.place]
 
     @property
-    def solver_s(self) -> float:
-        return 0.0
+    def spent(self) -> Spent:
+        return NO_TIME
 
     def kept(self) -> Mapping[str, Kept]:
         return {}
@@ -336,5 +341,5 @@ class Fetched(InProcess[W]):
         return self.spread.kept()
 
     @property
-    def solver_s(self) -> float:
-        return self.spread.solver_s
+    def spent(self) -> Spent:
+        return self.spread.spent

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from planner.fleet import Kept
+from planner.fleet import Kept, Spent
 from planner.groups import Group
 from planner.hearing import MARKET, HeldBack, Sealed, Uttered
 from planner.quantise import Ints
@@ -51,7 +51,7 @@ class Inner(Protocol):
     def group(self) -> Group: ...
 
     @property
-    def solver_s(self) -> float: ...
+    def spent(self) -> Spent: ...
 
     def kept(self) -> Mapping[str, Kept]: ...
 
@@ -86,8 +86,8 @@ class SpeakingGateway:
         return self.inner.group
 
     @property
-    def solver_s(self) -> float:
-        return self.inner.solver_s
+    def spent(self) -> Spent:
+        return self.inner.spent
 
     def kept(self) -> Mapping[str, Kept]:
         return self.inner.kept()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from planner.fleet import Fleet, Kept
+from planner.fleet import Fleet, Kept, Spent
 from planner.groups import Group
 from planner.quantise import Floats
 from planner.questions import (
@@ -55,8 +55,8 @@ class Wary:
         return self.inner.groups
 
     @property
-    def solver_s(self) -> float:
-        return self.inner.solver_s
+    def spent(self) -> Spent:
+        return self.inner.spent
 
     def kept(self) -> Mapping[str, Kept] | None:
         return self.inner.kept()

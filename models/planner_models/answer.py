@@ -6,25 +6,28 @@ columns through which it trades.  ``q = base + sum of steps``, each step with a 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import pyomo.environ as pyo
 
-from planner_models.building import Stamped, stamp_buildings
-from planner_models.closed import whole_surplus
+from planner_models.apart import STEPS, Home, stamp_homes
+from planner_models.building import Stamped
+from planner_models.closed import effective_cost, whole_surplus
 from planner_models.explain import Infeasible, InfeasibleError, conflicting_rules
 from planner_models.idle import idle_point
 from planner_models.lean import left_out, plugs
-from planner_models.linear import Assembler, LinearModel
+from planner_models.linear import LinearModel
 from planner_models.locality import freeze
 from planner_models.rounding import READINESS, Fixed, Runs, as_run, is_torn, mended, rounded
-from planner_models.solve import Options, Solution, SolveError, Solver, Status
-from planner_models.template import Family, Floats
+from planner_models.solve import Options, Room, Solution, SolveError, Solver, Status
+from planner_models.template import Floats
 from planner_models.words import Building, Fees, IntervalGrid
 
-STEPS = 8
+EVER = 10**9
+"""Room for every model."""
 UNLIMITED = np.inf
 WORTH_ROUNDING = 1e-4
 """From which share of an answer's value on whole runs are worth solving for."""
@@ -32,18 +35,8 @@ MENDS, WORTH_MENDING = 8, 2e-4
 """How many single moves may mend a rounded answer, and the relative distance from the proof that is left alone."""
 ALONE_GAP = 5e-3
 """Relative gap of an answer without trade that had to be branched."""
-
-
-def write_ladder(b: Any, n: int, steps: int) -> None:
-    b.cost = 0
-    b.base = pyo.Var(b.T)
-    b.step = pyo.Var(range(steps), b.T)
-    b.C14_ladder = pyo.Constraint(
-        b.T, rule=lambda b, t: b.position[t] == b.base[t] + sum(b.step[k, t] for k in range(steps))
-    )
-
-
-LADDER = Family("ladder", write_ladder, sockets=("position",), ports=())
+ASTRAY, FEW_UNITS = 0.02, 10
+"""Relative distance from the proof at which a rounded answer without trade is given up, in a building of so few."""
 
 
 @dataclass(frozen=True)
@@ -130,21 +123,33 @@ class Answer:
     x: Floats
 
 
-class AnsweringBuilding:
-    """One building's model, kept warm."""
+R = TypeVar("R")
 
-    def __init__(self, building: Building, grid: IntervalGrid, fees: Fees, options: Options) -> None:
+
+class AnsweringBuilding:
+    """One building's model, kept warm; ``home`` is the model if it was stamped before, ``room`` that of its solvers."""
+
+    def __init__(
+        self,
+        building: Building,
+        grid: IntervalGrid,
+        fees: Fees,
+        options: Options,
+        home: Home | None = None,
+        room: Room | None = None,
+    ) -> None:
         self.building, self.grid, self.fees, self.options = building, grid, fees, options
+        self.room = Room(EVER) if room is None else room
+        self.closed_seconds = 0.0
         self.last_x: Floats
         self._held: tuple[LinearModel, Floats] | None = None
-        self._build(exclusive=False)
+        self._build(home, exclusive=False)
 
-    def _build(self, exclusive: bool) -> None:
+    def _build(self, home: Home | None, exclusive: bool) -> None:
         n = len(self.grid)
-        assembler = Assembler(n)
-        self.stamped: Stamped = stamp_buildings(assembler, [self.building], self.grid, self.fees, exclusive)
-        assembler.stamp(LADDER, STEPS, [self.building.id], [{}], {"position": self.stamped.position})
-        self.model: LinearModel = assembler.build()
+        home = home or stamp_homes([self.building], self.grid, self.fees, exclusive)[0]
+        self.stamped: Stamped = home.stamped
+        self.model: LinearModel = home.model
         if self._held is not None:
             self.model = freeze(self.model, 0, [self._held])
         ladder = self.model.members("ladder")[0]
@@ -152,11 +157,18 @@ class AnsweringBuilding:
         self.steps = ladder.columns("step")[0].reshape(STEPS, n)
         self.ladder_rows = np.arange(ladder.first_row, ladder.first_row + n)
         self.spent = self.seconds if hasattr(self, "relaxed") else 0.0
-        self.relaxed = Solver(self.model, self.options, left_out(self.model))
+        self._let_go()
+        self.relaxed = Solver(self.model, self.options, left_out(self.model), self.room)
         self._whole: Solver | None = None
         self.exclusive = exclusive
         self.idle = idle_point(self.model, self.building, self.grid)
         self.last_x = np.empty(0)
+
+    def _let_go(self) -> None:
+        """The solvers of an earlier model leave."""
+        for name in ("relaxed", "_whole"):
+            if getattr(self, name, None) is not None:
+                getattr(self, name).retire()
 
     def lp(self, ladder: Ladder) -> Answer:
         """Answer of the relaxation: fast, and a proven lower bound of the building's best."""
@@ -181,7 +193,14 @@ class AnsweringBuilding:
         """
         closed = Ladder.closed(len(self.grid))
         found = self.dive(closed, Solver(self.model, self.options, left_out(self.model, asleep=False)))
-        return self.mip(closed, ALONE_GAP, self.options.time_limit_s) if found is None else found
+        if found is None or self._is_worth_branching(found):
+            return self.mip(closed, ALONE_GAP, self.options.time_limit_s)
+        return found
+
+    def _is_worth_branching(self, rounded: Answer) -> bool:
+        """Whether rounding went astray in a building so small that branching takes no time."""
+        astray = rounded.objective - rounded.bound > ASTRAY * max(1.0, abs(rounded.objective))
+        return astray and len(self.building.units) <= FEW_UNITS
 
     def dive(self, ladder: Ladder, solver: Solver | None = None) -> Answer | None:
         """Answer in whole runs near the relaxation's: rounded, fixed, solved again; None where that has no answer.
@@ -196,19 +215,20 @@ class AnsweringBuilding:
             self.spent += relaxed.seconds
         return found
 
-    def _rounded(self, relaxed: Solver, loose: Solution) -> Answer | None:
-        """The answer of a relaxation, made whole."""
+    def _rounded(self, relaxed: Solver, loose: Solution, cost: Floats | None = None) -> Answer | None:
+        """The answer of a relaxation, made whole; ``cost`` is the effective one at its duals, if it is known."""
         ways = (None, *READINESS) if is_torn(self.model, loose.x) else (None,)
-        fixes = [rounded(self.model, loose.x, loose.row_dual, way) for way in ways]
+        cost = self._effective(loose.row_dual) if cost is None else cost
+        fixes = [self._closed(rounded, self.model, loose.x, cost, way) for way in ways]
         tried = [(self._fixed(relaxed, fixed), fixed) for fixed in fixes]
         found, fixed = min(tried, key=lambda pair: pair[0].objective)
         if not found.has_answer:
             return None
-        proven = loose.objective + whole_surplus(self.model, loose.row_dual)
+        proven = loose.objective + self._closed(whole_surplus, self.model, cost)
         for _ in range(MENDS):
             if found.objective - proven <= WORTH_MENDING * max(1.0, abs(proven)):
                 break
-            another, gain = mended(self.model, fixed, found.x, found.row_dual)
+            another, gain = self._closed(mended, self.model, fixed, found.x, self._effective(found.row_dual))
             if gain <= WORTH_MENDING / 2:
                 break
             better = self._fixed(relaxed, another)
@@ -237,9 +257,10 @@ class AnsweringBuilding:
         flat = Ladder.flat(price)
         self._face(self.relaxed, flat)
         loose = self._must(self.relaxed.lp())
-        surplus = whole_surplus(self.model, loose.row_dual)
+        cost = self._effective(loose.row_dual)
+        surplus = self._closed(whole_surplus, self.model, cost)
         if rounding and surplus > WORTH_ROUNDING * max(1.0, abs(loose.objective)):
-            found = self._rounded(self.relaxed, loose)
+            found = self._rounded(self.relaxed, loose, cost)
             if found is not None:
                 return replace(found, bound=loose.bound + surplus)
         return replace(self._answer(loose), bound=loose.bound + surplus)
@@ -261,7 +282,7 @@ class AnsweringBuilding:
     def solver(self) -> Solver:
         """The whole model in HiGHS, for answers that branching must find."""
         if self._whole is None:
-            self._whole = Solver(self.model, self.options)
+            self._whole = Solver(self.model, self.options, room=self.room)
         return self._whole
 
     @property
@@ -272,7 +293,7 @@ class AnsweringBuilding:
     def make_exclusive(self) -> None:
         """Write the direction binaries from now on (C5, C12): energy was worth less than nothing."""
         if not self.exclusive:
-            self._build(exclusive=True)
+            self._build(None, exclusive=True)
 
     def unit_positions(self, x: Floats) -> Floats:
         """delta = x - a + w of every unit at an answer, kWh, (units, n)."""
@@ -283,7 +304,17 @@ class AnsweringBuilding:
     def hold(self, x: Floats) -> None:
         """Strict locality: the answer ``x`` without trade may only be added to from now on."""
         self._held = (self.model, x)
-        self._build(self.exclusive)
+        self._build(None, self.exclusive)
+
+    def _effective(self, dual: Floats) -> Floats:
+        return self._closed(effective_cost, self.model, dual)
+
+    def _closed(self, form: Callable[..., R], *given: Any) -> R:
+        """The value of a closed form, its time counted."""
+        began = time.perf_counter()
+        found = form(*given)
+        self.closed_seconds += time.perf_counter() - began
+        return found
 
     def _must(self, found: Solution) -> Solution:
         if found.status is Status.INFEASIBLE:
@@ -306,7 +337,7 @@ class AnsweringBuilding:
         cost[:used] = ladder.price / 1000
         lower[:used], upper[:used] = ladder.ranges()
         solver.set_cost(self.steps.ravel(), cost.ravel())
-        self._shape = np.stack([*lower, *upper, ladder.base])
+        self._shape = np.vstack([lower, upper, ladder.base])
         if not np.array_equal(self._shape, solver.faced):
             solver.set_bounds(self.base, ladder.base, ladder.base)
             solver.set_bounds(self.steps.ravel(), lower.ravel(), upper.ravel())

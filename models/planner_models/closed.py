@@ -9,6 +9,7 @@ proven, and never below the relaxation's own (Geoffrion, Mathematical Programmin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,21 +25,21 @@ ALONE = ("vehicle", "appliance", "generator")
 
 def effective_cost(model: LinearModel, dual: Floats) -> Floats:
     """Cost of every column less what the rows outside ``ALONE`` assets earn it, currency per unit of the column."""
-    outside = dual.copy()
+    outside = dual[: model.matrix.shape[0]].copy()
     for group in model.groups:
         if group.template.family.name in ALONE:
             rows = len(group.template.row_names) * len(group.keys)
             outside[group.first_row : group.first_row + rows] = 0.0
-    return np.asarray(model.cost - model.matrix.T @ outside)
+    return np.asarray(model.cost - model.transposed @ outside)
 
 
-def whole_surplus(model: LinearModel, dual: Floats) -> float:
-    """What whole runs add to the relaxation's value at its own duals, currency; never negative.
+def whole_surplus(model: LinearModel, cost: Floats) -> float:
+    """What whole runs add to the relaxation's value at the ``effective_cost`` of its own duals, currency; at least 0.
 
     Vehicles alone: runs of appliances are an interval matrix, and the schedules of generators are described by their
     convex hull (C9), so that both relaxations are whole already.
     """
-    cost, surplus = effective_cost(model, dual), 0.0
+    surplus = 0.0
     for group in model.members("vehicle"):
         if "plugged" not in group.template.variables:
             continue
@@ -75,7 +76,7 @@ class Stays:
 
     def relaxed(self) -> Floats:
         """Least cost where any amount up to the limit may be charged, per stay: the cheapest intervals first."""
-        price, limit = self._sorted()
+        price, limit = self._sorted
         worth = (self.efficiency * self.shortfall)[:, None]
         room = np.where(price < worth, limit, 0.0)
         want = (self.need / self.efficiency)[:, None]
@@ -92,7 +93,7 @@ class Stays:
         gains, order = self._gains()
         count = np.where(gains.min(axis=1) < 0, np.argmin(gains, axis=1) + 1, 0)
         on = np.zeros_like(self.cost, dtype=bool)
-        np.put_along_axis(on, order, np.arange(self.cost.shape[1])[None, :] < count[:, None], axis=1)
+        np.put_along_axis(on, order, np.arange(order.shape[1])[None, :] < count[:, None], axis=1)
         return on
 
     def _gains(self) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -101,33 +102,35 @@ class Stays:
         With k intervals charging, the k cheapest are best: moving one to a cheaper interval keeps its amount.  They
         take the minimum each, then the cheapest fill up while that is cheaper than the shortfall.
         """
-        order = self._order()
-        price, limit = self._sorted()
-        stays, n = price.shape
-        worth, want = self.efficiency * self.shortfall, self.need / self.efficiency
-        count = np.arange(1, n + 1)
-        possible = (limit > 0) & (count[None, :] * self.least[:, None] <= want[:, None] + HAIR)
-        gain = np.where(limit > 0, price - worth[:, None], 0.0)
-        minimum = self.least[:, None] * np.cumsum(gain, axis=1)
-        extra = np.where(gain < 0, np.maximum(limit - self.least[:, None], 0.0), 0.0)
+        least, want = self.least[:, None], (self.need / self.efficiency)[:, None]
+        fitting = int(np.floor((want + HAIR) / np.maximum(least, HAIR)).max(initial=1.0))
+        n = min(max(fitting, 1), self.cost.shape[1])
+        order = self._order[:, :n]
+        price, limit = (a[:, :n] for a in self._sorted)
+        count = np.arange(1, n + 1)[None, :]
+        possible = (limit > 0) & (count * least <= want + HAIR)
+        gain = np.where(limit > 0, price - (self.efficiency * self.shortfall)[:, None], 0.0)
+        minimum = least * np.cumsum(gain, axis=1)
+        extra = np.where(gain < 0, np.maximum(limit - least, 0.0), 0.0)
         held, filled = np.cumsum(extra, axis=1), np.cumsum(extra * gain, axis=1)
-        rest = np.maximum(want[:, None] - count[None, :] * self.least[:, None], 0.0)
-        above = np.zeros((stays, n))
-        for i in range(stays):
-            full = np.minimum(np.searchsorted(held[i], rest[i], side="right"), count)
-            before = np.where(full > 0, held[i, full - 1], 0.0)
-            partly = np.where(full < count, (rest[i] - before) * gain[i, np.minimum(full, n - 1)], 0.0)
-            above[i] = np.where(full > 0, filled[i, full - 1], 0.0) + np.minimum(partly, 0.0)
+        rest = np.maximum(want - count * least, 0.0)
+        full = np.minimum((held[:, None, :] <= rest[:, :, None]).sum(axis=2), count)
+        at = np.maximum(full - 1, 0)
+        before = np.where(full > 0, np.take_along_axis(held, at, axis=1), 0.0)
+        dearer = np.take_along_axis(gain, np.minimum(full, n - 1), axis=1)
+        partly = np.where(full < count, (rest - before) * dearer, 0.0)
+        above = np.where(full > 0, np.take_along_axis(filled, at, axis=1), 0.0) + np.minimum(partly, 0.0)
         return np.where(possible, minimum + above, 0.0), order
 
+    @cached_property
     def _order(self) -> npt.NDArray[np.int64]:
         """Intervals from the cheapest of the stay to the dearest, those outside last."""
         return np.argsort(np.where(self.limit > 0, self.cost, np.inf), axis=1, kind="stable")
 
+    @cached_property
     def _sorted(self) -> tuple[Floats, Floats]:
         """Costs and limits in that order."""
-        order = self._order()
-        return np.take_along_axis(self.cost, order, axis=1), np.take_along_axis(self.limit, order, axis=1)
+        return np.take_along_axis(self.cost, self._order, axis=1), np.take_along_axis(self.limit, self._order, axis=1)
 
 
 def generator_run(cost: Floats, least: float, most: float, start_cost: float, shape: Any) -> tuple[float, npt.NDArray]:

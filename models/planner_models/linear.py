@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -47,9 +48,12 @@ class Group:
 
     def columns(self, variable: str) -> Ints:
         """Column numbers of ``variable``, shape (members, its length)."""
-        where = self.template.variables[variable]
-        starts = self.first_column + np.arange(len(self.keys)) * self.template.columns
-        return starts[:, None] + np.arange(where.start, where.stop)[None, :]
+        return self._columns[variable]
+
+    @cached_property
+    def _columns(self) -> dict[str, Ints]:
+        starts = self.first_column + np.arange(len(self.keys))[:, None] * self.template.columns
+        return {name: starts + np.arange(where.start, where.stop) for name, where in self.template.variables.items()}
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,11 @@ class LinearModel:
     integer: npt.NDArray[np.bool_]
     groups: tuple[Group, ...]
     column_interval: Ints
+
+    @cached_property
+    def transposed(self) -> sparse.csr_matrix:
+        """The matrix with a row for every column."""
+        return self.matrix.T
 
     def members(self, family: str) -> list[Group]:
         return [g for g in self.groups if g.template.family.name == family]

@@ -9,6 +9,7 @@ Nesterov 1995) picks the next prices near the best ones so far where the model s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -60,13 +61,15 @@ class Master:
     """Holds the answers.  ``sites[g]`` is (zone, feeders) of group g.
 
     A city of many groups is cut in *bundles*, sums of groups that answer alike to its rows, and a feeder's rows sleep
-    until a blend oversteps them: then it is ``awake``, and the groups below it are bundled apart.
+    until a blend oversteps them: then it is ``awake``, and the groups below it are bundled apart.  ``seconds`` is the
+    time spent in solvers.
     """
 
     market: MarketModel
     sites: list[tuple[str, tuple[str, ...]]]
     options: Options
     columns: list[Column] = field(default_factory=list)
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         market, different = self.market, set(self.sites)
@@ -171,7 +174,7 @@ class Master:
             groups=(),
             column_interval=np.full(len(market.cost) + k, -1),
         )
-        found = Solver(model, self.options).lp()
+        found = self._timed(Solver(model, self.options).lp())
         if not found.has_answer:
             raise SolveError(f"restricted master: {found.status.value}")
         multipliers = np.zeros(len(market.row_lower))
@@ -250,7 +253,11 @@ class Master:
             groups=(),
             column_interval=market.column_interval,
         )
-        return Solver(model, self.options).mip(gap, time_limit_s)
+        return self._timed(Solver(model, self.options).mip(gap, time_limit_s))
+
+    def _timed(self, found: Solution) -> Solution:
+        self.seconds += found.seconds
+        return found
 
 
 class _LevelProblem:
@@ -306,6 +313,7 @@ class _LevelProblem:
                 if found.has_answer:
                     out[row] = found.x[place[row]]
             solver.set_cost(place[[row]], np.array([0.0]))
+        self.master.seconds += solver.seconds
         return low, high
 
     def least(self, claims: Sequence[Claimed], level: float) -> Floats | None:
@@ -326,7 +334,7 @@ class _LevelProblem:
             groups=(),
             column_interval=np.full(width + k, -1),
         )
-        found = Solver(model, self.master.options).lp()
+        found = self.master._timed(Solver(model, self.master.options).lp())
         if not found.has_answer:
             return None
         multipliers = np.zeros(len(self.master.market.row_lower))
@@ -340,9 +348,11 @@ class _LevelProblem:
         settings = clarabel.DefaultSettings()
         settings.verbose = False
         cones = [clarabel.NonnegativeConeT(matrix.shape[0])]
+        began = time.perf_counter()
         found = clarabel.DefaultSolver(
             sparse.triu(quadratic, format="csc"), linear, matrix, np.concatenate(self.right), cones, settings
         ).solve()
+        self.master.seconds += time.perf_counter() - began
         if found.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
             return None
         multipliers = np.zeros(len(self.master.market.row_lower))

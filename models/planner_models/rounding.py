@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from planner_models.closed import effective_cost, generator_run, stays_of
+from planner_models.closed import generator_run, stays_of
 from planner_models.linear import Group, LinearModel
 from planner_models.template import Floats, Ints
 
@@ -46,12 +46,11 @@ def is_torn(model: LinearModel, x: Floats) -> bool:
     return any(bool((np.abs(on - np.rint(on)) > HAIR).any()) for on in torn)
 
 
-def rounded(model: LinearModel, x: Floats, dual: Floats, readiness: float | None = None) -> Fixed:
-    """Bounds near ``x``, an answer of the relaxation, under which every run is whole.
+def rounded(model: LinearModel, x: Floats, cost: Floats, readiness: float | None = None) -> Fixed:
+    """Bounds near ``x``, an answer of the relaxation, under which every run is whole; ``cost`` is its effective one.
 
     Generators run as its prices pay best, or where they run by more than ``readiness`` in it.
     """
-    cost = effective_cost(model, dual)
     parts = []
     for group in model.groups:
         name, variables = group.template.family.name, group.template.variables
@@ -109,12 +108,12 @@ def _ranged(columns: Ints, lower: Floats, upper: Floats) -> Bounds:
     return columns.ravel(), lower.ravel(), upper.ravel()
 
 
-def mended(model: LinearModel, fixed: Fixed, x: Floats, dual: Floats) -> tuple[Fixed, float]:
+def mended(model: LinearModel, fixed: Fixed, x: Floats, cost: Floats) -> tuple[Fixed, float]:
     """The same bounds with the one vehicle or appliance moved that would gain most at the fixed answer's own prices.
 
-    Also what it would gain there, in currency: with coupling it may gain less, or nothing.
+    ``cost`` is the effective one there.  Also what it would gain, in currency: with coupling it may gain less, or
+    nothing.
     """
-    cost = effective_cost(model, dual)
     best, gain = fixed, 0.0
     for group in model.groups:
         name = group.template.family.name

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 
 import highspy
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from planner_models.linear import LinearModel
 from planner_models.template import Floats, Ints
@@ -88,20 +90,46 @@ class Left:
     restore: Callable[[Floats], None]
 
 
+@dataclass
+class Room:
+    """How many models may stand in HiGHS at once; the one that was asked longest ago makes room for another.
+
+    It leaves with its basis and takes it back in.  A solver with a room always begins from what it would take along,
+    the basis alone, so that no answer depends on how large the room is.
+    """
+
+    most: int
+    inside: OrderedDict[int, Solver] = field(default_factory=OrderedDict)
+
+    def enter(self, solver: Solver) -> None:
+        self.inside[id(solver)] = solver
+        self.inside.move_to_end(id(solver))
+        while len(self.inside) > max(1, self.most):
+            self.inside.popitem(last=False)[1].rest()
+
+    def leave(self, solver: Solver) -> None:
+        self.inside.pop(id(solver), None)
+
+
 class Solver:
     """One linear model inside HiGHS.  All arrays are in the model's own column numbers.
 
     Columns that the data fix (outside a vehicle's stay, at night) and rows without any other never reach HiGHS;
-    crossed bounds do, to be refused.  With ``left``, only ``lp`` may be asked.
+    crossed bounds do, to be refused.  With ``left``, only ``lp`` may be asked; with ``room``, it may have to leave
+    HiGHS between two questions.
     """
 
-    def __init__(self, model: LinearModel, options: Options | None = None, left: Left | None = None) -> None:
+    def __init__(
+        self, model: LinearModel, options: Options | None = None, left: Left | None = None, room: Room | None = None
+    ) -> None:
         self.model = model
         self.options = options or Options()
         movable = (model.lower < model.upper) | (model.lower > model.upper + CROSSED)
         self.fixed = np.where(movable, 0.0, model.lower)
-        self.cost = model.cost.copy()
+        self.cost, self.lower, self.upper = model.cost.copy(), model.lower.copy(), model.upper.copy()
         self.seconds = 0.0
+        self.room = room
+        self._basis: highspy.HighsBasis | None = None
         self._relaxed = True
         self.faced = np.empty(0)
         """Room for the owner's note of the bounds it last put before the solver."""
@@ -110,22 +138,50 @@ class Solver:
         self._sleepers = None if left is None else _Sleepers(model, left, movable)
         written = movable if left is None else movable & ~left.columns & ~left.implied_columns
         self._number(np.flatnonzero(written), self._rows_written(movable, left))
+        self._open()
+
+    def _open(self) -> None:
+        """Put the model into a HiGHS of its own."""
         _greet()
         self.highs = highspy.Highs()
+        self._options: dict[str, object] = {}
         self._set("output_flag", self.options.log)
         self._set("random_seed", self.options.seed)
         self._set("threads", _threads())
         for name in SUB_MIPS if self.options.plain else ():
             self._set(name, False)
+        if self.room is not None:  # scale factors would be remembered, and are not worth their time here
+            self._set("simplex_scale_strategy", 0)
         self._pass()
+
+    def rest(self) -> None:
+        """Leave HiGHS; the next question puts the model back, with its basis."""
+        del self.highs
+
+    def retire(self) -> None:
+        """No more questions will come."""
+        if self.room is not None:
+            self.room.leave(self)
+
+    def _enter(self) -> None:
+        """Be in HiGHS, with nothing remembered but the basis if there is a room."""
+        if self.room is None:
+            return
+        if not hasattr(self, "highs"):
+            self._open()
+            self._relaxed = True
+        elif self._warm:
+            self.highs.clearSolver()
+        self.room.enter(self)
+        if self._basis is not None:
+            self.highs.setBasis(self._basis)
 
     def _rows_written(self, movable: npt.NDArray[np.bool_], left: Left | None) -> Ints:
         """Rows with a movable entry, and those that the fixed columns break."""
         model = self.model
         self.shift = model.matrix @ self.fixed
         written = np.zeros(len(model.row_lower), dtype=bool)
-        entries = model.matrix.tocoo()
-        written[entries.row[movable[entries.col]]] = True
+        written[model.matrix.indices[np.repeat(movable, np.diff(model.matrix.indptr))]] = True
         written |= (self.shift < model.row_lower - CROSSED) | (self.shift > model.row_upper + CROSSED)
         if left is not None:
             written &= ~left.rows & ~left.implied_rows
@@ -140,16 +196,19 @@ class Solver:
         self._row_place[rows] = np.arange(len(rows))
 
     def _set(self, name: str, value: object) -> None:
+        if self._options.get(name) == value:
+            return
         if self.highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise SolveError(f"HiGHS refused option {name} = {value}")
+        self._options[name] = value
 
     def _pass(self) -> None:
         model, rows = self.model, self.rows
-        matrix = model.matrix[:, self.kept].tocsr()[rows].tocsc()
+        matrix = _cut(model.matrix, self.kept, self._row_place, len(rows))
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = matrix.shape[1], matrix.shape[0]
-        lp.col_cost_ = model.cost[self.kept]
-        lp.col_lower_, lp.col_upper_ = _infinite(model.lower[self.kept]), _infinite(model.upper[self.kept])
+        lp.col_cost_ = self.cost[self.kept]
+        lp.col_lower_, lp.col_upper_ = _infinite(self.lower[self.kept]), _infinite(self.upper[self.kept])
         lp.row_lower_ = _infinite(model.row_lower[rows] - self.shift[rows])
         lp.row_upper_ = _infinite(model.row_upper[rows] - self.shift[rows])
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
@@ -168,7 +227,8 @@ class Solver:
         """Change objective coefficients of some columns (currency per unit of column)."""
         self.cost[columns] = cost
         position, mine = self._positions(columns)
-        self.highs.changeColsCost(int(mine.sum()), position[mine], cost[mine])
+        if self._is_inside:
+            self.highs.changeColsCost(int(mine.sum()), position[mine], cost[mine])
 
     def _positions(self, columns: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
         """Where columns stand in HiGHS, and which of them reached it."""
@@ -179,7 +239,14 @@ class Solver:
         """Change bounds of some columns; columns that the data fixed keep their value."""
         self._only_costs = False
         position, mine = self._positions(columns)
-        self.highs.changeColsBounds(int(mine.sum()), position[mine], _infinite(lower[mine]), _infinite(upper[mine]))
+        movable = columns[mine]
+        self.lower[movable], self.upper[movable] = lower[mine], upper[mine]
+        if self._is_inside:
+            self.highs.changeColsBounds(len(movable), position[mine], _infinite(lower[mine]), _infinite(upper[mine]))
+
+    @property
+    def _is_inside(self) -> bool:
+        return hasattr(self, "highs")
 
     def add_row(self, columns: Ints, entries: Floats, lower: float, upper: float) -> None:
         """One more row over movable columns: a cut."""
@@ -200,16 +267,21 @@ class Solver:
         return found
 
     def _relaxation(self, time_limit_s: float | None) -> Solution:
+        self._enter()
         self._integrality(False)
         self._set("simplex_strategy", PRIMAL if self._only_costs else DUAL)
+        if self._sleepers is not None:  # such a model is small: presolving it takes as long as solving it
+            self._set("presolve", "off")
         found = self._twice(self.options.gap, time_limit_s)
         self._only_costs = found.status is Status.OPTIMAL
+        if self.room is not None:
+            self._basis = self.highs.getBasis() if self._only_costs else None
         return found
 
     def _wake(self, columns: Ints, rows: Ints) -> None:
         """Write columns and rows that were left out; the basis stays."""
         model, old = self.model, self.rows
-        entering = model.matrix[:, columns].tocsr()[old].tocsc()
+        entering = _cut(model.matrix, columns, self._row_place, len(old))
         self.highs.addCols(
             len(columns),
             self.cost[columns],
@@ -233,6 +305,8 @@ class Solver:
         )
         self._number(self.kept, np.concatenate([old, rows]))
         self._only_costs = self._only_costs and not len(rows)
+        if self._basis is not None:
+            self._basis = self.highs.getBasis()
 
     def mip(
         self,
@@ -248,9 +322,11 @@ class Solver:
         """
         if not self.model.integer[self.kept].any():
             return self._cheap(self.lp(time_limit_s), at_most)
+        self._enter()
         self._integrality(True)
         self._only_costs = False
         self._set("simplex_strategy", DUAL)
+        self._set("presolve", "choose")
         self._set("mip_abs_gap", max(tolerance, 1e-9))
         if start is not None:
             guess = highspy.HighsSolution()
@@ -375,7 +451,7 @@ class _Sleepers:
         self.model, self.left = model, left
         self.columns = np.flatnonzero(left.columns & movable)
         self.rows = np.flatnonzero(left.rows)
-        self.entering = model.matrix[:, self.columns].T.tocsr()
+        self.entering = model.transposed[self.columns]
         self.across = model.matrix.tocsr()[self.rows]
 
     def woken_by(self, found: Solution, cost: Floats) -> tuple[Ints, Ints] | None:
@@ -396,6 +472,19 @@ class _Sleepers:
         self.columns, self.entering = self.columns[~columns], self.entering[~columns]
         self.rows, self.across = self.rows[~rows], self.across[~rows]
         return woken
+
+
+def _cut(matrix: sparse.csc_matrix, columns: Ints, row_place: npt.NDArray[np.int32], rows: int) -> sparse.csc_matrix:
+    """Some columns of a matrix with its rows at ``row_place`` (-1: left out), places ascending in every column."""
+    length = np.diff(matrix.indptr)[columns]
+    begin = np.cumsum(length) - length
+    at = np.arange(length.sum()) + np.repeat(matrix.indptr[columns] - begin, length)
+    place, owner = row_place[matrix.indices[at]], np.repeat(np.arange(len(columns)), length)
+    kept = np.flatnonzero(place >= 0)
+    kept = kept[np.lexsort((place[kept], owner[kept]))]
+    pointer = np.zeros(len(columns) + 1, dtype=np.int32)
+    np.cumsum(np.bincount(owner[kept], minlength=len(columns)), out=pointer[1:])
+    return sparse.csc_matrix((matrix.data[at[kept]], place[kept], pointer), shape=(rows, len(columns)))
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner.fleet import Kept
+from planner.fleet import NO_TIME, Kept, Spent
 from planner.groups import Group
 from planner.hearing import BOUNDS_NEEDED, Hearing, HeldBack, Sealed, Uttered
 from planner.marketplace.messages import CLOSE, SETTLE, TYPES
@@ -52,7 +52,7 @@ class Carrier:
     groups: Sequence[Group]
     names: Sequence[str]
     patience_s: float
-    solver_s: float = 0.0
+    spent: Spent = NO_TIME
     number: int = 0
     stopped: Callable[[], bool] = lambda: False
     _cursor: int = 0

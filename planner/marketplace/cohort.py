@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from planner.fleet import Kept
+from planner.fleet import NO_TIME, Kept, Spent
 from planner.gateway import LocalGateway, micro, micro_below
 from planner.groups import Group
 from planner.marketplace.numbers import pack, unpack
@@ -90,7 +90,7 @@ class CohortGateway:
     intervals: int
     lot_wh: int
     answered: dict[int, list[Part]] = field(default_factory=dict)
-    solver_s: float = 0.0
+    spent: Spent = NO_TIME
 
     def __post_init__(self) -> None:
         self._standing: list[Part] = []

@@ -15,7 +15,8 @@ from planner.quantise import Floats
 from planner.questions import Alone, BoundAt, Commit, Price, Question, Refrain, Revert, Slice
 from planner.security import strict
 from planner.security.refusal import Reason, Refused, require
-from planner_models.answer import STEPS, Ladder
+from planner_models.answer import Ladder
+from planner_models.apart import STEPS
 
 MAX_DOUBLES = 60_000
 MAX_ROUNDS = 10_000

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from planner.fleet import Kept
+from planner.fleet import Kept, Spent
 from planner.gateway import LocalGateway
 from planner.groups import Group
 from planner.questions import Bound, Commitment, Question, Reply, Silence, Word
@@ -47,8 +47,8 @@ class Faulty:
         return self.inner.group
 
     @property
-    def solver_s(self) -> float:
-        return self.inner.solver_s
+    def spent(self) -> Spent:
+        return self.inner.spent
 
     @property
     def failed(self) -> bool:

@@ -12,7 +12,7 @@ from random_cities import random_city
 
 from planner.answered import Answered
 from planner.decentralised import clear_in_rounds
-from planner.fleet import Fleet, Frank
+from planner.fleet import Fleet, Frank, Spent
 from planner.ledger import RoundLog
 from planner.ledger.folder import LOG
 from planner.questions import Commit, Price, Refrain, Slice
@@ -35,8 +35,8 @@ class Mortal:
         self.groups, self.kept, self.summed_bound = inner.groups, inner.kept, inner.summed_bound
 
     @property
-    def solver_s(self) -> float:
-        return 0.0
+    def spent(self) -> Spent:
+        return Spent()
 
     def ask(self, questions):
         if self.asked == self.lives:

@@ -13,10 +13,11 @@ from random_cities import random_city
 from planner.answered import Answered
 from planner.decentralised import clear_in_rounds
 from planner.fleet import Fleet, Frank, Kept
-from planner.gateway import LocalGateway
+from planner.gateway import Plan
 from planner.pool import ProcessPlace
 from planner.problems import InvalidInput
 from planner.spread import Bench, GoneError, LateError, MakePlace, Order, Recipe, Spread, Told
+from planner_models.answer import EVER
 from planner_models.words import City, Locality
 
 CITY = random_city(3, houses=4, n=4, kinds=("load", "plant", "battery", "vehicle"))
@@ -25,16 +26,7 @@ CITY = random_city(3, houses=4, n=4, kinds=("load", "plant", "battery", "vehicle
 def recipes(whole: City) -> tuple[Desk, list[Recipe]]:
     desk, houses = Desk(whole), {b.id: b for b in whole.buildings}
     return desk, [
-        partial(
-            LocalGateway,
-            group,
-            tuple(houses[b] for b in group.buildings),
-            whole.grid,
-            whole.fees,
-            PRECISE,
-            1,
-            commit_gap=1e-6,
-        )
+        Plan(group, tuple(houses[b] for b in group.buildings), whole.grid, whole.fees, PRECISE, 1, 1e-6, 60.0)
         for group in desk.groups
     ]
 
@@ -77,8 +69,9 @@ class Fragile:
         error: type[Exception],
         homes: Mapping[int, Recipe],
         seconds: float = 0.0,
+        room: int = EVER,
     ) -> None:
-        self.bench, self.when, self.error, self.seconds = Bench(homes, gated=True), when, error, seconds
+        self.bench, self.when, self.error, self.seconds = Bench(homes, True, room), when, error, seconds
         self.words: list[Told | None] = []
         self.heard = dict.fromkeys(homes, 0)
 
@@ -107,6 +100,23 @@ class Fragile:
 def test_words_do_not_depend_on_the_number_of_places(places: int, here: Answered) -> None:
     found, _ = spread_over(partial(Fragile, lambda g, k: False, GoneError), places)
     same(found, here)
+
+
+@pytest.mark.parametrize("room", [1, 3])
+def test_words_do_not_depend_on_how_many_models_stand_in_a_solver(room: int) -> None:
+    """Five buildings that are asked in turn: with room for three each finds itself put out every time."""
+    city = random_city(11, houses=5, n=6)
+    found = []
+    for models in (EVER, room):
+        desk, how = recipes(city)
+        place = partial(Fragile, lambda g, k: False, GoneError, room=models)
+        found.append(cleared(desk, Spread(desk.groups, how, place, 1)))
+    same(*found)
+    one, other = ({k: s.assets for k, s in f.schedules.items()} for f in found)
+    for name, assets in one.items():
+        for a, b in zip(assets, other[name], strict=True):
+            assert a.keys == b.keys
+            assert a.draw_wh.tobytes() + a.stored_kwh.tobytes() == b.draw_wh.tobytes() + b.stored_kwh.tobytes()
 
 
 @pytest.mark.parametrize("at", [1, 2, 6, 10, 12])

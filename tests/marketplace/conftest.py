@@ -11,5 +11,5 @@ from planner.clearing import clear
 @pytest.fixture(scope="session")
 def houses(tmp_path_factory: pytest.TempPathFactory) -> Reference:
     root = tmp_path_factory.mktemp("houses")
-    world = world_of(root, units=20, units_per_building=4, rounds=5)
+    world = world_of(root, units=30, units_per_building=6, rounds=5, seed=1)
     return Reference(world, clear(world.case, root / "run").folder)
