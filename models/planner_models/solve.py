@@ -270,8 +270,6 @@ class Solver:
         self._enter()
         self._integrality(False)
         self._set("simplex_strategy", PRIMAL if self._only_costs else DUAL)
-        if self._sleepers is not None:  # such a model is small: presolving it takes as long as solving it
-            self._set("presolve", "off")
         found = self._twice(self.options.gap, time_limit_s)
         self._only_costs = found.status is Status.OPTIMAL
         if self.room is not None:
@@ -326,7 +324,6 @@ class Solver:
         self._integrality(True)
         self._only_costs = False
         self._set("simplex_strategy", DUAL)
-        self._set("presolve", "choose")
         self._set("mip_abs_gap", max(tolerance, 1e-9))
         if start is not None:
             guess = highspy.HighsSolution()
@@ -389,7 +386,9 @@ class Solver:
         limit = self.options.time_limit_s if time_limit_s is None else time_limit_s
         self._set("mip_rel_gap", gap)
         self._set("mip_lp_solver", self.options.lp_solver)
-        self._set("presolve", "off" if self.options.plain and not self._relaxed else "choose")
+        # the relaxation of a building is small: presolving it takes as long as solving it
+        plain = self._sleepers is not None if self._relaxed else self.options.plain
+        self._set("presolve", "off" if plain else "choose")
         self._set("time_limit", self.highs.getRunTime() + max(limit, 0.01))
         called = self.highs.run()
         seconds = time.perf_counter() - began
