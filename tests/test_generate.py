@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -10,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from planner.case import read_case
 from planner.generate import generate
@@ -54,6 +58,19 @@ def test_same_arguments_write_the_same_bytes_and_another_seed_does_not(tmp_path:
     assert digest(other)["grid.csv"] != digest(first)["grid.csv"]
 
 
+def test_no_process_writes_another_city(tmp_path: Path) -> None:
+    """Whatever the hashes of a process are, its working directory or its zone."""
+    written = []
+    for seed, zone in (("1", "UTC"), ("77", "Asia/Tokyo")):
+        case = tmp_path / seed
+        code = f"from planner.generate import generate; generate({str(case)!r}, 60, 20, seed=3)"
+        paths = os.pathsep.join(sys.path)
+        env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": paths}
+        subprocess.run([sys.executable, "-c", code], env=env, cwd=tmp_path, check=True)
+        written.append(digest(case))
+    assert written[0] == written[1] == digest(generate(tmp_path / "here", 60, 20, seed=3))
+
+
 @pytest.mark.parametrize("units", [24, 300])
 def test_every_kind_of_asset_is_there(tmp_path: Path, units: int) -> None:
     case = generate(tmp_path, units, 12)
@@ -71,6 +88,17 @@ def test_no_two_units_are_alike(tmp_path: Path, seed: int) -> None:
     loads = read(generate(tmp_path, 300, 50, 60, seed=seed), "loads")
     own = [column for column in loads.columns if column not in ("load", "node")]
     assert not loads.duplicated(own).any()
+
+
+def test_floor_areas_are_lognormal(tmp_path: Path) -> None:
+    """Log areas of homes are normal within two deviations; the areas themselves lean to the right and are not."""
+    nodes = read(generate(tmp_path, 1500, 50, 60, seed=2), "nodes")
+    area = nodes.loc[nodes["use"] == "apartment", "floor_area_m2"].to_numpy()
+    z = (np.log(area) - np.log(area).mean()) / np.log(area).std()
+    within = stats.truncnorm(-2, 2)
+    assert stats.kstest(z * within.std(), within.cdf).pvalue > 0.05
+    assert stats.skew(area) > 0.5
+    assert stats.normaltest(area).pvalue < 1e-6
 
 
 def test_a_quarter_of_the_units_has_a_semi_continuous_vehicle(city: Path) -> None:
