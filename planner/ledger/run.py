@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import html
 import json
+import tomllib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from planner.problems import InvalidInput, Problem
@@ -98,19 +101,24 @@ class Run:
         return tuple(sorted(path.name for path in root.iterdir())) if root.is_dir() else ()
 
     def plot(self) -> Any:
-        """A figure of prices by zone and of what is requested and offered."""
+        """A figure of prices by zone and of what is requested and offered, by the clock of the case."""
+        import matplotlib.dates as mdates
         import matplotlib.pyplot as plt
 
+        told = tomllib.loads((self.folder / "market" / "case" / "case.toml").read_text("utf-8"))
         figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(9, 5), layout="constrained")
         plt.close(figure)  # a notebook shows what is returned; without this it would show it twice
         for zone, rows in self.prices.groupby("zone"):
-            above.step(rows["start"], rows["price_per_mwh"], where="post", label=str(zone))
-        above.set_ylabel("price per MWh")
+            _steps(above, rows.set_index("start")["price_per_mwh"], str(zone))
+        above.set_ylabel(f"price, {told.get('currency', '')} per MWh")
         above.legend(frameon=False)
         for name, sign in (("requested_kwh", 1), ("offered_kwh", -1)):
-            total = self.positions.groupby("start")[name].sum() * sign
-            below.step(total.index, total.to_numpy(), where="post", label=name.removesuffix("_kwh"))
+            _steps(below, self.positions.groupby("start")[name].sum() * sign, name.removesuffix("_kwh"))
         below.set_ylabel("kWh per interval")
+        clock = ZoneInfo(told.get("timezone", "UTC"))
+        below.xaxis.set_major_locator(mdates.AutoDateLocator(tz=clock))
+        below.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M", tz=clock))
+        below.margins(x=0)
         below.legend(frameon=False)
         return figure
 
@@ -180,3 +188,11 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _shown(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _steps(axes: Any, series: pd.Series, label: str) -> None:
+    """A value from its start to the next one, the last as long as the one before."""
+    start, value = list(pd.DatetimeIndex(series.index)), series.to_numpy()
+    if len(start) > 1:
+        start, value = [*start, start[-1] + (start[-1] - start[-2])], np.append(value, value[-1])
+    axes.step(start, value, where="post", label=label)

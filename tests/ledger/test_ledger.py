@@ -120,7 +120,13 @@ def test_a_run_reads_itself(run: Path) -> None:
     add_file(run, "audit.json", '{"violations": []}')
     assert read_run(run).audit == {"violations": []}
     assert "not audited" in read._repr_html_() or "violations" in read._repr_html_()
-    assert len(read.plot().axes) == 2
+    figure = read.plot()
+    above, below = figure.axes
+    figure.draw_without_rendering()
+    first, *_, last = above.lines[0].get_xdata()
+    assert last - first == pd.Timedelta(hours=25), "the last hour is drawn as well"
+    ticks = below.get_xticklabels()
+    assert ticks[0].get_text() == "00:00", "by the clock of the case"
 
 
 def test_a_buildings_case_is_the_building_again(run: Path, world: World) -> None:
