@@ -13,6 +13,10 @@ from planner.spread import MakePlace
 
 MOST_PROCESSES = 256
 HINT = "local, processes:N (as processes:2), ray, ray:ADDRESS"
+APART = (
+    "gateways behind sockets have folders and keys of their own: planner split CASE, then planner marketplace serve "
+    "and planner gateway run --marketplace URL; planner marketplace demo shows all of it"
+)
 
 
 @dataclass(frozen=True)
@@ -39,4 +43,5 @@ def fleet_of(text: str) -> Where:
         return Where(int(found[1]))
     if text == "ray" or text.startswith("ray:"):
         return Where(join(text[len("ray:") :]), cluster=True)
-    raise InvalidInput([Problem("command line", 0, "is no fleet", text, hint=HINT)])
+    hint = APART if "://" in text else HINT
+    raise InvalidInput([Problem("command line", 0, "is no fleet", text, hint=hint)])

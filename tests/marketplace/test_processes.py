@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from case_folders import ROOT
 from same_day import differing
 from services_world import World
 
+from planner import cli
 from planner.case import Case, read_case
 from planner.clearing import clear
+from planner.generate import generate
 from planner.hearing import MARKET
 from planner.holders import split
 from planner.marketplace.demo import PATIENCE_S, Demo
@@ -25,7 +28,6 @@ from planner.marketplace.store import MessageStore
 from planner.security.policy import PRESETS
 from planner.security.roster import Roster
 
-pytestmark = pytest.mark.slow
 STEPS = ("sent", "asked", "opened", "kept", "noted", "answered", "claimed")
 
 
@@ -47,11 +49,39 @@ def check(city: City, case: Case, reference: Path) -> None:
 
 
 def cohort_case(tmp_path: Path) -> Case:
-    from planner.generate import generate
-
     return read_case(generate(tmp_path / "case", 20, 4, 60, seed=3)).with_(privacy={"max_rounds": 12})
 
 
+def test_three_gateways_in_folders_of_their_own(tmp_path: Path) -> None:
+    """Nothing is on the machine but the marketplace's folder and each building's; one gateway dies on the way."""
+    case = read_case(generate(tmp_path / "case", 90, 30, 60, seed=3))
+    case = case.with_(privacy={"max_rounds": 2}, horizon={"look_ahead_hours": 0.0})
+    run = clear(case, tmp_path / "reference")
+    city = City(tmp_path / "city", 3, 30, 0.1)
+    parts = city.part(case)
+    homes = [folder.rename(tmp_path / f"home-{folder.name}") for folder in sorted((parts / "buildings").iterdir())]
+    shutil.rmtree(tmp_path / "case")
+    with city.processes() as start:
+        url, market = city.marketplace(start, parts)
+        gateways = [city.gateway(start, home, url) for home in homes]
+        remembered = homes[0] / "runs" / f"{case.settings.delivery_date}.said"
+        while not remembered.exists():
+            assert market.poll() is None
+            time.sleep(0.02)
+        gateways[0].kill()
+        gateways[0].wait()
+        gateways[0] = city.gateway(start, homes[0], url)
+        for process in (market, *gateways):
+            city.wait("a process", process)
+    for home in homes:
+        home.rename(parts / "buildings" / home.name.removeprefix("home-"))
+    check(city, case, run.folder)
+    for folder in city.root.glob("nodes/*"):
+        assert cli.run(["log", "verify", str(folder)]) == 0
+        assert {path.stat().st_mode & 0o077 for path in folder.glob("*") if path.suffix != ".json"} == {0}
+
+
+@pytest.mark.slow
 def test_ten_gateways_one_marketplace(tmp_path: Path) -> None:
     """What `planner marketplace demo` does; eleven processes, none of them left."""
     demo = Demo(tmp_path / "demo", 10, 30, 0.25)
@@ -65,6 +95,7 @@ def test_ten_gateways_one_marketplace(tmp_path: Path) -> None:
     assert recompute(tmp_path / "demo" / "run").same
 
 
+@pytest.mark.slow
 def test_riverside(tmp_path: Path) -> None:
     """Four buildings that speak for themselves, a cohort of six, meters, feeders, a day of 25 hours."""
     case = read_case(ROOT / "data" / "riverside")
@@ -79,6 +110,7 @@ def test_riverside(tmp_path: Path) -> None:
     check(city, case, run.folder)
 
 
+@pytest.mark.slow
 def test_killed_at_every_step(tmp_path: Path) -> None:
     case = cohort_case(tmp_path)
     run = clear(case, tmp_path / "reference")
@@ -111,6 +143,7 @@ def test_killed_at_every_step(tmp_path: Path) -> None:
     check(city, case, run.folder)
 
 
+@pytest.mark.slow
 def test_the_first_is_killed_in_round_seven(tmp_path: Path) -> None:
     case = cohort_case(tmp_path)
     run = clear(case, tmp_path / "reference")
@@ -133,6 +166,7 @@ def test_the_first_is_killed_in_round_seven(tmp_path: Path) -> None:
     check(city, case, run.folder)
 
 
+@pytest.mark.slow
 def test_no_process_is_left(tmp_path: Path) -> None:
     """A demo whose marketplace cannot start ends with an error and without gateways."""
     from planner.marketplace.demo import DemoFailedError
