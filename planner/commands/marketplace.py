@@ -94,8 +94,15 @@ def _tls(certificate: Path | None) -> ssl.SSLContext | None:
 
 
 def _outcome(console: Console, service: Marketplace, out: Path) -> int:
+    from planner.marketplace.carrier import DesertedError
+
     began = time.monotonic()
-    cleared = service.serve()
+    try:
+        cleared = service.serve()
+    except DesertedError:
+        hint = "they may be with another marketplace; started again with the same RUN this one goes on"
+        console.error("too few gateways are here to tell who is gone, and nothing was written", hint)
+        return Exit.NOT_CLEAN
     if cleared is None:
         console.error("stopped before the day was settled", "start it again with the same RUN")
         return Exit.INTERRUPTED

@@ -32,6 +32,10 @@ class StoppedError(Exception):
     """The marketplace was told to stop while it waited."""
 
 
+class DesertedError(Exception):
+    """Too few gateways are here to say of the others that they are gone: they may be with another marketplace."""
+
+
 @dataclass(frozen=True)
 class Settle:
     """How the day ended: the price at the group's node and of allocated energy, nano-currency per Wh.
@@ -46,7 +50,11 @@ class Settle:
 
 @dataclass
 class Carrier:
-    """``names`` are the gateways that speak for ``groups``; who does not answer within ``patience_s`` is lost."""
+    """``names`` are the gateways that speak for ``groups``; who does not answer within ``patience_s`` is lost.
+
+    That is decided only while half of them are here, by a ``second`` marketplace while more than half are: so of two
+    that do not see each other at most one goes on.
+    """
 
     office: Office
     groups: Sequence[Group]
@@ -55,6 +63,7 @@ class Carrier:
     spent: Spent = NO_TIME
     number: int = 0
     stopped: Callable[[], bool] = lambda: False
+    second: bool = False
     _cursor: int = 0
     _ticks: int = 0
     _questions: set[tuple[str, int]] = field(default_factory=set)
@@ -143,6 +152,8 @@ class Carrier:
                 self.office.store.arrived.wait(0.05)
             self.absorb()
             if time.monotonic() > deadline:
+                if 2 * self.office.present(self.names, self.patience_s) < len(self.names) + self.second:
+                    raise DesertedError
                 for name in (n for n in missing if (n, self.number) not in self._slots):
                     self._decide(self.number, name, 1)
 

@@ -21,6 +21,10 @@ class UnreachableError(Exception):
     """No marketplace took the message: none answers, or it refused."""
 
 
+class TurnedAwayError(UnreachableError):
+    """A marketplace is there and refused the message."""
+
+
 def padded(lines: Sequence[bytes], blocks: int) -> bytes:
     """A bundle filled up with line feeds to ``blocks`` blocks; one that does not fit would tell its size."""
     data = b"\n".join(lines)
@@ -49,7 +53,7 @@ class Link:
             raise UnreachableError(type(error).__name__) from None
         if status != 200:
             self._turn()
-            raise UnreachableError("refused")
+            raise TurnedAwayError("refused")
         self.posts += 1
         self.sent_bytes += len(body)
         self.received_bytes += len(data)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner.marketplace.client import SLOT_BYTES, Link, UnreachableError, padded
+from planner.marketplace.client import SLOT_BYTES, Link, TurnedAwayError, UnreachableError, padded
 from planner.marketplace.mail import Mail
 from planner.marketplace.memory import BrokenWordError, Memory, Said
 from planner.marketplace.messages import CLOSE, SETTLE
@@ -65,7 +65,7 @@ class GatewayLoop:
     def __post_init__(self) -> None:
         self.memory = Memory(self.site.out.with_name(f"{self.site.out.name}.said"))
         self._speaking: Speaking | None = None
-        self._broken = False
+        self._broken = self._shy = False
         self.blocks = -(-largest_bundle(self.site) // SLOT_BYTES)
         self.seen = self.refused = self._latest = 0
         self._inbox: queue.Queue[Opened] = queue.Queue()
@@ -83,6 +83,13 @@ class GatewayLoop:
         """Take part in one clear; raises LeftAloneError, or what the work itself raised."""
         if self.journal is not None:
             self.journal.begin(self.mail.roster)
+        self.memory.lock()
+        try:
+            self._run()
+        finally:
+            self.memory.unlock()
+
+    def _run(self) -> None:
         worker = threading.Thread(target=self._work, name="answers", daemon=True)
         worker.start()
         next_slot, heard = time.monotonic(), time.monotonic()
@@ -124,8 +131,10 @@ class GatewayLoop:
     def _post(self) -> bool:
         """One slot; True if a marketplace took it."""
         leaving, current = self._leaving, self._current
+        if self._shy:
+            current = None
         lines = [] if current is None else list(current[1].lines)
-        letters = self._fitting(sum(map(len, lines)))
+        letters = [] if self._shy else self._fitting(sum(map(len, lines)))
         slot = (FAREWELL if leaving else NOTHING) if current is None else current[1].slot
         number = 0 if current is None else current[0]
         said = {**slot, "number": number, "group": self.site.told.group.id, "seen": self.seen}
@@ -134,7 +143,9 @@ class GatewayLoop:
         at = self.link.at
         try:
             rows = self.link.post(body)
-        except UnreachableError:
+        except UnreachableError as error:
+            # What was refused is tried again, but not until it was asked whether there is anything new.
+            self._shy = isinstance(error, TurnedAwayError) and not self._shy
             self._farewells += leaving
             self._left = self._farewells >= FAREWELLS
             if self.link.at != at:  # another marketplace: what the last one took may never have reached it
@@ -148,6 +159,7 @@ class GatewayLoop:
             self._letters.popleft()
             self._recent.append(letter)
         self._left = leaving
+        self._shy = False
         if self._current is current:
             self._current = None
         for row, envelope in rows:

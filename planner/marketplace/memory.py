@@ -7,6 +7,7 @@ was told is no plan to go on with.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -36,10 +37,25 @@ class Memory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = -1
         self._kept: dict[int, tuple[str, Said]] = {}
         if path.is_file():
             self._cut()
             self._read()
+
+    def lock(self) -> None:
+        """Raises InvalidInput where another gateway is at work in this folder."""
+        private_folder(self.path.parent)
+        self._lock = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, PRIVATE)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            hint = "one gateway a folder: end the other one first"
+            raise InvalidInput([Problem(self.path.parent.parent.name, 0, "a gateway is at work", hint=hint)]) from None
+
+    def unlock(self) -> None:
+        """Let the next one in."""
+        os.close(self._lock)
 
     def _cut(self) -> None:
         """A last line without its end was cut off, and what it told of was never posted."""

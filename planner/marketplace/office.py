@@ -6,7 +6,9 @@ Whatever is wrong with any of them, the peer learns nothing but that it was refu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from planner.marketplace.messages import TYPES
@@ -23,6 +25,8 @@ from planner.security.roster import Roster
 
 MARKET = "marketplace"
 MAX_REPLY_BYTES = 1 << 20
+MAX_ENVELOPES = 256
+"""What comes after so many in one bundle is no envelope any more, and the bundle is refused."""
 RELAYED = ("inquiry", "part")
 RECEIVED = ("slot", "answer", "commit")
 
@@ -48,7 +52,7 @@ class Office:
     open: bool = True
     journal: Journal | None = None
     refused: int = 0
-    here: set[str] = field(default_factory=set)
+    here: dict[str, float] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
     _answered: set[tuple[str, int]] = field(default_factory=set)
 
@@ -69,7 +73,7 @@ class Office:
         """What waits for the sender, as lines of a row's number and an envelope; raises Refused and nothing else."""
         require(self.open, Reason.UNAUTHORISED)
         require(len(body) <= strict.MAX_BYTES, Reason.SIZE)
-        *carried, last = body.rstrip(b"\n").split(b"\n")
+        *carried, last = body.rstrip(b"\n").split(b"\n", MAX_ENVELOPES)
         slot = self._read(last)
         require(slot.header.type in ("slot", "tail"), Reason.TYPE)
         self.watch("opened")
@@ -80,7 +84,7 @@ class Office:
             return self._waiting(None, slot.body["after"])
         self._note(slot, last)
         self.watch("noted")
-        self.here.add(slot.header.sender)
+        self.here[slot.header.sender] = time.monotonic()
         return self._waiting(slot.header.sender, slot.body["seen"])
 
     def _read(self, envelope: bytes) -> Opened:
@@ -134,6 +138,11 @@ class Office:
                 break
             lines.append(line)
         return b"\n".join(lines)
+
+    def present(self, names: Iterable[str], within_s: float) -> int:
+        """How many of ``names`` were heard that lately."""
+        since = time.monotonic() - within_s
+        return sum(self.here.get(name, -math.inf) >= since for name in names)
 
     def refuse(self, refused: Refused, body: bytes) -> None:
         """Count and log what was refused; the reason stays here."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from planner.cleared import Cleared
 from planner.marketplace.carrier import Carrier, StoppedError
@@ -19,9 +20,11 @@ from planner.marketplace.mail import now
 from planner.marketplace.office import Office, idle
 from planner.marketplace.payloads import FILE, payload_lines
 from planner.marketplace.store import MessageStore
+from planner.problems import InvalidInput, Problem
 from planner.security.journal import Journal
 from planner.security.keys import Identity
 from planner.security.log import Kind
+from planner.security.refusal import Refused
 from planner.security.roster import Roster
 
 LINGER_S = 10.0
@@ -53,9 +56,15 @@ class Marketplace:
     def __post_init__(self) -> None:
         self.store = MessageStore(self.state)
         intervals = len(self.market.city.grid)
-        self.office = Office(
-            self.me, self.roster, self.store, self.market.clear_id, intervals, now, self.watch, journal=self.journal
-        )
+        try:
+            self.office = Office(
+                self.me, self.roster, self.store, self.market.clear_id, intervals, now, self.watch, journal=self.journal
+            )
+        except Refused as refused:
+            self.store.close()
+            hint = "finish this clear with the keys and the roster it began with, or begin another with a new RUN"
+            what = f"holds messages that do not open: {refused.reason}"
+            raise InvalidInput([Problem(self.state.name, 0, what, hint=hint)]) from None
         self.names = speakers(self.market, self.roster)
         self.cleared: Cleared | None = None
         self.failure: BaseException | None = None
@@ -83,6 +92,8 @@ class Marketplace:
         work.join(timeout=LINGER_S)
         await server.stop()
 
+    second: ClassVar[bool] = False
+
     async def ready(self) -> None:
         """Before the clear begins."""
 
@@ -91,7 +102,8 @@ class Marketplace:
         return {*self.names, *self.office.here} <= self.office.closed
 
     def _clear(self) -> None:
-        carrier = Carrier(self.office, self.market.lit, self.names, self.patience_s, stopped=self.stop.is_set)
+        office, stopped = self.office, self.stop.is_set
+        carrier = Carrier(office, self.market.lit, self.names, self.patience_s, stopped=stopped, second=self.second)
         try:
             if self.journal is not None:
                 self.journal.begin(self.roster)

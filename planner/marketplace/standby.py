@@ -9,23 +9,28 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import ClassVar
 
 from planner.hearing import MARKET
-from planner.marketplace.client import Link, UnreachableError
+from planner.marketplace.client import Link, TurnedAwayError, UnreachableError
 from planner.marketplace.messages import TYPES
 from planner.marketplace.service import Marketplace
+from planner.problems import InvalidInput, Problem
 from planner.security.opening import Opened, verify_envelope
 from planner.security.outgoing import send_notice
 
 TAIL = "tail"
 TAIL_S = 0.25
 TAKEOVER_S = 5.0
+TURNS = 3
+"""Refused so often a standby gives up: whoever refuses it is there, and nothing is to be taken over."""
 
 
 @dataclass
 class Standby(Marketplace):
     """``primary`` is where the first one is; after ``takeover_s`` without it this one opens."""
 
+    second: ClassVar[bool] = True
     primary: str = ""
     tail_s: float = TAIL_S
     takeover_s: float = TAKEOVER_S
@@ -39,13 +44,19 @@ class Standby(Marketplace):
     async def ready(self) -> None:
         """Copy until nobody is there any more."""
         loop = asyncio.get_running_loop()
-        heard = time.monotonic()
+        heard, turned_away = time.monotonic(), 0
         while time.monotonic() - heard < self.takeover_s and not self.stop.is_set():
             try:
                 if await loop.run_in_executor(None, self.copy):
                     heard = time.monotonic()
                     continue  # there may be more
                 heard = time.monotonic()
+                turned_away = 0
+            except TurnedAwayError:
+                heard, turned_away = time.monotonic(), turned_away + 1
+                if turned_away >= TURNS:
+                    hint = "give both the same keys, the same roster and clocks that agree"
+                    raise InvalidInput([Problem(self.primary, 0, "refuses this standby", hint=hint)]) from None
             except UnreachableError:
                 pass
             await asyncio.sleep(self.tail_s)

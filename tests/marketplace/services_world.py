@@ -109,12 +109,12 @@ class World:
         try:
             yield loops
             for thread in threads:
-                thread.join(20)
+                thread.join(60)
         finally:
             for loop in loops:
                 loop.stop.set()
             for thread in threads:
-                thread.join(20)
+                thread.join(60)
         assert not failures, failures
         assert not any(thread.is_alive() for thread in threads)
 
@@ -182,7 +182,7 @@ class Running:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def wait(self, seconds: float = 60.0) -> object:
+    def wait(self, seconds: float = 300.0) -> object:
         self.thread.join(seconds)
         assert not self.thread.is_alive(), "the marketplace did not end"
         if isinstance(self.result, BaseException):

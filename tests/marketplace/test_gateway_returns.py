@@ -58,7 +58,7 @@ def live(world: World, folder: Path, url: str, deaths: list[tuple[str, int]], li
 def clear_with_deaths(world: World, root: Path, mortal: Path) -> Counter[str]:
     world.forget()
     lived: Counter[str] = Counter()
-    running = Running(world.marketplace(root / "messages", root / "run", patience_s=30.0))
+    running = Running(world.marketplace(root / "messages", root / "run", patience_s=120.0))
     threads = [
         threading.Thread(target=live, args=(world, f, running.url, LIVES if f == mortal else [], lived), daemon=True)
         for f in world.buildings
@@ -67,7 +67,7 @@ def clear_with_deaths(world: World, root: Path, mortal: Path) -> Counter[str]:
         thread.start()
     running.wait()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
     assert running.market.office.refused == 0, "a gateway that came back said something that was refused"
     return lived
@@ -108,7 +108,7 @@ def test_one_that_comes_back_with_other_plans_is_silent(tower: Reference, tmp_pa
     """What it cannot repeat it does not stand for: the group is named and its day is one without trade."""
     world, (folder,) = tower.world, tower.world.buildings
     world.forget()
-    running = Running(world.marketplace(tmp_path / "messages", tmp_path / "run", patience_s=30.0))
+    running = Running(world.marketplace(tmp_path / "messages", tmp_path / "run", patience_s=120.0))
     with pytest.raises(CrashError):
         world.gateway(folder, Fragile(running.url, "after", 2)).run()
     memory = Path(f"{world.papers(folder)}.said")

@@ -85,6 +85,7 @@ CAUSES = {
     "another stream": slot(stream="b01"),
     "two slots": slot() + b"\n" + slot(sequence=2),
     "a part of nobody": b"{}\n" + slot(),
+    "a thousand parts": b"{}\n" * 1000 + slot(),
     "large": b" " * (strict.MAX_BYTES + 1),
 }
 
@@ -175,6 +176,7 @@ def test_a_good_message_passes_and_its_repetition_does_not(serving: Serving, off
     assert serving.say(good).startswith(b"HTTP/1.1 200 OK")
     assert serving.say(good).startswith(b"HTTP/1.1 403 ")
     assert office.refused == 1
+    assert office.present(["gw-1", "gw-9"], 60.0) == 1
     assert len(office.store) == 0, "a slot that says nothing leaves no row"
 
 
