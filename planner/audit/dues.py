@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.audit.components import charged, day_charges
+from planner.audit.components import charged, day_charges, tariff_rows
 from planner.audit.evidence import Building
 from planner.audit.findings import Findings
 from planner.audit.internal_trade import largest_remainder, participants
@@ -44,11 +44,10 @@ class Book:
     def add(self, accounts: Sequence[str], line: str, energy: Wh, price: Wh) -> None:
         """Every account takes its row of energy (N, n) at a price ((n,) or (N, n))."""
         amount = -energy * price
-        for i, account in enumerate(accounts):
-            if energy[i].any():
-                key = (account, line)
-                self.energy[key] = self.energy.get(key, 0) + energy[i]
-                self.amount[key] = self.amount.get(key, 0) + amount[i]
+        for i in np.flatnonzero(energy.any(axis=1)).tolist():
+            key = (accounts[i], line)
+            self.energy[key] = self.energy.get(key, 0) + energy[i]
+            self.amount[key] = self.amount.get(key, 0) + amount[i]
 
     def against(self, account: str, line: str, energy: Wh, price: Wh) -> None:
         """The counterpart gives what all take (N, n) at the same prices."""
@@ -68,12 +67,13 @@ class Book:
             ("S5", NANO, self.amount, other.amount),
         ):
             what = "energy is not what its line is about (kWh)" if rule == "S6" else "not what this line comes to"
-            for key in sorted(set(stated) | set(due)):
-                if only is None or key[0] in only:
-                    one, right = stated.get(key, nothing), due.get(key, nothing)
-                    for t in np.flatnonzero(one != right):
-                        name = f"{key[0]} {key[1]}"
-                        found.add(rule, file, what, one[t] / unit, right[t] / unit, name=name, interval=int(t) + 1)
+            keys = sorted(key for key in set(stated) | set(due) if only is None or key[0] in only)
+            one, right = (
+                np.array([side.get(key, nothing) for key in keys]).reshape(-1, self.n) for side in (stated, due)
+            )
+            for k, t in zip(*np.nonzero(one != right), strict=True):
+                name, at = " ".join(keys[k]), int(t) + 1
+                found.add(rule, file, what, one[k, t] / unit, right[k, t] / unit, name=name, interval=at)
         for key in sorted(set(self.day) | set(other.day)):
             if only is None or key[0] in only:
                 got, right_day = self.day.get(key, 0), other.day.get(key, 0)
@@ -91,20 +91,16 @@ def booked(ledger: Ledger, n: int) -> Book:
     book, lines = empty_book(n), len(ledger.lines)
     if not len(ledger.t):
         return book
-    key = ledger.account * lines + ledger.line
-    order = np.argsort(key, kind="stable")
-    codes, first = np.unique(key[order], return_index=True)
-    for code, rows in zip(codes, np.split(order, first[1:]), strict=True):
-        name = (ledger.accounts[code // lines], ledger.lines[code % lines])
-        here = rows[(ledger.t[rows] >= 0) & (ledger.t[rows] < n)]
-        if len(here):
-            energy, amount = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-            np.add.at(energy, ledger.t[here], ledger.energy[here])
-            np.add.at(amount, ledger.t[here], ledger.amount[here])
-            book.energy[name], book.amount[name] = energy, amount
-        whole = rows[ledger.t[rows] < 0]
-        if len(whole):
-            book.day[name] = sum(ledger.amount[whole].tolist())
+    codes, place = np.unique(ledger.account * lines + ledger.line, return_inverse=True)
+    names = [(ledger.accounts[code // lines], ledger.lines[code % lines]) for code in codes.tolist()]
+    here, whole = np.flatnonzero((ledger.t >= 0) & (ledger.t < n)), np.flatnonzero(ledger.t < 0)
+    energy, amount = np.zeros((len(names), n), dtype=np.int64), np.zeros((len(names), n), dtype=np.int64)
+    np.add.at(energy, (place[here], ledger.t[here]), ledger.energy[here])
+    np.add.at(amount, (place[here], ledger.t[here]), ledger.amount[here])
+    for k in np.unique(place[here]).tolist():
+        book.energy[names[k]], book.amount[names[k]] = energy[k], amount[k]
+    for k, paid in zip(place[whole].tolist(), ledger.amount[whole].tolist(), strict=True):
+        book.day[names[k]] = book.day.get(names[k], 0) + paid
     return book
 
 
@@ -177,9 +173,10 @@ def _network(book: Book, b: Building, names: tuple[str, ...], bought: Wh, sold: 
     """Every component of the tariffs that hold here."""
     use = np.zeros(bought.shape, dtype=np.int64)
     use[: len(b.units)] = b.use[:, : b.grid.settled]
-    for due in charged(b, names, use, bought, sold):
+    rows = tariff_rows(b, names, use, bought, sold)
+    for due in charged(rows):
         book.add(names, due.component, due.energy, due.price)
         book.against(NETWORK, due.component, due.energy, due.price)
-    for component, amounts in day_charges(b, names, use, bought, sold):
+    for component, amounts in day_charges(rows):
         book.pay(names, component, [-amount for amount in amounts])
         book.pay((NETWORK,), component, (sum(amounts),))

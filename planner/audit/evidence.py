@@ -8,6 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from planner.audit.building import Building as Building
 from planner.audit.document import read_json
 from planner.audit.grid import Grid
@@ -50,6 +53,7 @@ class Evidence:
     def __init__(self, root: Path) -> None:
         self.root, self.part = root, part_of(root)
         self.windows: dict[tuple[str, str], tuple[Window, ...]] = {}  # kept by shifting.spans
+        self.open_times: dict[tuple[str, ...], npt.NDArray[np.bool_]] = {}  # kept by components
         self._tables: dict[str, Table | Exception] = {}
         self._listings: dict[str, frozenset[str]] = {}
 

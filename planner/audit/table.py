@@ -50,6 +50,7 @@ class Table:
         self.places: npt.NDArray[np.int64] | None = None  # kept by Grid.index
         self.ledger: Any = None  # kept by ledgers.read_ledger
         self._codes: dict[str, tuple[npt.NDArray[np.int64], tuple[str, ...]]] = {}
+        self._texts: dict[str, tuple[str, ...]] = {}
         self._numbers: dict[tuple[str, float], Numbers] = {}
 
     def __len__(self) -> int:
@@ -101,7 +102,10 @@ class Table:
         return self.wh(column)
 
     def text(self, column: str) -> tuple[str, ...]:
-        return tuple(self.labels(column))
+        if column not in self._texts:
+            codes, values = self.codes(column)
+            self._texts[column] = tuple([values[code] for code in codes.tolist()])
+        return self._texts[column]
 
     def labels(self, column: str) -> npt.NDArray[np.object_]:
         """``text`` as an array."""

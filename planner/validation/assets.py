@@ -145,30 +145,26 @@ def vehicle_powers(case: Case) -> Iterator[Problem]:
 
 def appliances_fit(case: Case) -> Iterator[Problem]:
     """The window holds the whole run, and the profile can be laid on the grid."""
-    appliances = case.appliances
     minutes = case.settings.interval_minutes
-    for row in range(len(appliances)):
-        powers = profile_of(appliances["profile_kw"].iloc[row])
+    columns = [case.appliances[c].tolist() for c in ("profile_kw", "profile_minutes", "earliest", "latest_end")]
+    for row, (text, step, earliest, latest) in enumerate(zip(*columns, strict=True)):
+        powers = profile_of(text)
         if powers is None:
-            text = appliances["profile_kw"].iloc[row]
             if text:
                 yield case.problem("appliances", row, "profile_kw is no list of powers", text, "write 1.2;0.8;0.8")
             continue
         if max(powers) > POWER.most:
             what = f"profile_kw is not plausible: beyond {POWER.most:,.0f}"
-            yield case.problem("appliances", row, what, appliances["profile_kw"].iloc[row], POWER.hint)
+            yield case.problem("appliances", row, what, text, POWER.hint)
             continue
-        step = int(appliances["profile_minutes"].iloc[row])
         if step < 1 or (step % minutes and minutes % step):
             what = f"profile_minutes fits no interval of {minutes} minutes"
             yield case.problem("appliances", row, what, step, "take a divisor or a multiple of interval_minutes")
             continue
-        yield from _window_of(case, row, math.ceil(len(powers) * step / minutes) * minutes / 60)
+        yield from _window_of(case, row, earliest, latest, math.ceil(len(powers) * step / minutes) * minutes / 60)
 
 
-def _window_of(case: Case, row: int, run_hours: float) -> Iterator[Problem]:
-    appliances = case.appliances
-    earliest, latest = appliances["earliest"].iloc[row], appliances["latest_end"].iloc[row]
+def _window_of(case: Case, row: int, earliest: str, latest: str, run_hours: float) -> Iterator[Problem]:
     if not earliest or not latest:
         return
     ends = _moments(case, "appliances", ("earliest", "latest_end"), row)
