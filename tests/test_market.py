@@ -133,3 +133,17 @@ def test_curves_and_the_traders_table(tmp_path: Path) -> None:
     folder = Path(__file__).parents[1] / "data" / "cases" / "k18"
     assert command(["market", str(folder), "-o", str(tmp_path / "k18"), "--pricing", "no_pab", "--plot"]) == 0
     assert (tmp_path / "k18" / "market" / "curves.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_report_and_the_repeat_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A page for each rule with what was left out and why; a repeat gives the same bytes, another book is refused."""
+    case = Path(__file__).parents[1] / "data" / "cases" / "k09"
+    run = tmp_path / "run"
+    assert command(["market", str(case), "-o", str(run), "--pricing", "no_pab,convex_hull", "--quiet"]) == 0
+    page = (run / "report.html").read_text("utf-8")
+    assert page.count("<h2>Pricing rule") == 2
+    assert "paradoxically rejected" in page
+    assert command(["audit", str(run), "--rerun", str(case)]) == 0
+    assert "same: True" in capsys.readouterr().out
+    other = Path(__file__).parents[1] / "data" / "cases" / "k10"
+    assert command(["audit", str(run), "--rerun", str(other)]) == 2

@@ -52,6 +52,7 @@ def market(
     from planner.orderbook import NoAnswerError
     from planner.orderbook import market as clear_market
     from planner.orderbook.market import MarketRun
+    from planner.report import write_report
 
     read = read_case(case, date)
     folder = out or default_run(read)
@@ -67,6 +68,8 @@ def market(
     if plot:
         console.progress("drawing")
         _draw(runs)
+    console.progress("writing the report")
+    write_report(folder)
     console.result(_told(runs), {"run": str(folder), "rules": {run.rule: run.certificate for run in runs}})
     return _verdict(console, runs, gap or 0.0)
 

@@ -193,6 +193,8 @@ def _rerun(console: Console, folder: Path, path: Path) -> dict[str, Any]:
     from planner.ledger import read_run
 
     told = read_run(folder).certificate
+    if told.get("mode") == "market":
+        return _market_again(console, folder, path)
     settings = tomllib.loads((folder / "market" / "case" / "case.toml").read_text("utf-8"))
     case = read_case(path, told["delivery_date"]).with_(solver=settings["solver"])
     if case.sha256 != told["case_sha256"]:
@@ -206,6 +208,27 @@ def _rerun(console: Console, folder: Path, path: Path) -> dict[str, Any]:
         "output_sha256": told["output_sha256"],
         "output_sha256_again": again["output_sha256"],
     }
+
+
+def _market_again(console: Console, folder: Path, path: Path) -> dict[str, Any]:
+    """Clear an order book again under every rule of its run and compare digests rule by rule."""
+    from planner.case import read_case
+    from planner.orderbook.market import market as clear_market
+    from planner.orderbook.market import runs_of
+
+    before = {run.rule: run.certificate for run in runs_of(folder)}
+    first = next(iter(before.values()))
+    case = read_case(path, first["delivery_date"])
+    if case.sha256 != first["case_sha256"]:
+        what = "is not the case of this run: case_sha256 differs"
+        raise refuse(what, "--rerun needs the case as it was when it was cleared", path.name)
+    if any(told["status"] != "optimal" for told in before.values()):
+        raise refuse("hit its time limit, so a repeat may differ", "clear it again with more time", folder.name)
+    with tempfile.TemporaryDirectory(prefix="planner-") as scratch:
+        clear_market(case, list(before), Path(scratch) / "run", tell=console.progress)
+        digests = {run.rule: run.certificate["output_sha256"] for run in runs_of(Path(scratch) / "run")}
+    differing = [rule for rule, told in before.items() if told["output_sha256"] != digests[rule]]
+    return {"same": not differing, "rules": list(before), "differing": differing}
 
 
 def _ledger_before(folder: Path, case: Case, scratch: Path) -> Path:

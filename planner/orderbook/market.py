@@ -154,9 +154,20 @@ def market(
     grid = book_grid(case)
     write_market_run(folder, case, grid, [(part, _ledger(part, case, grid)) for part in found], began, force)
     _audit(folder)
-    places = rule_folders([str(rule) for rule in rules])
-    runs = [MarketRun(folder, folder / place, str(rule)) for place, rule in zip(places, rules, strict=True)]
+    runs = _runs(folder, [str(rule) for rule in rules])
     return MarketRuns(runs) if several else runs[0]
+
+
+def runs_of(folder: Path) -> list[MarketRun]:
+    """Every rule's clear in the folder of a market run, in the order asked for."""
+    import json
+
+    told = json.loads((folder / "certificate.json").read_text("utf-8"))
+    return _runs(folder, list(told.get("rules", [told.get("pricing")])))
+
+
+def _runs(folder: Path, rules: Sequence[str]) -> list[MarketRun]:
+    return [MarketRun(folder, folder / place, rule) for place, rule in zip(rule_folders(rules), rules, strict=True)]
 
 
 def _rules(case: Case, pricing: str | Sequence[str] | None) -> list[Rule]:

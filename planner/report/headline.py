@@ -47,7 +47,7 @@ def tiles(papers: Papers) -> list[Tile]:
     found = []
     if papers.certificate and papers.has_market:
         found = [*_cost_tiles(papers), _gap_tile(papers)]
-    return [*found, _audit_tile(papers)]
+    return [*found, audit_tile(papers)]
 
 
 def _what(papers: Papers) -> list[str]:
@@ -122,7 +122,7 @@ def _gap_tile(papers: Papers) -> Tile:
     return Tile("Gap", percent(gap), f"{note}; asked for: {percent(asked)}", FAIR)
 
 
-def _audit_tile(papers: Papers) -> Tile:
+def audit_tile(papers: Papers) -> Tile:
     audit = papers.audit
     if "violations" not in audit:
         return Tile("Audit", "not audited", "run planner audit", FAIR)

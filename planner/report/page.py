@@ -40,7 +40,15 @@ FACTS = (
 
 
 def render(papers: Papers) -> str:
-    """The page as HTML text."""
+    """The page as HTML text; an order book alone has its own."""
+    if papers.certificate.get("mode") == "market":
+        from planner.report.trader import book_content
+
+        return _filled("market.html.j2", book_content(papers))
+    return _filled("report.html.j2", content(papers))
+
+
+def _filled(template: str, told: dict[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -51,7 +59,7 @@ def render(papers: Papers) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": words.number, "percent": words.percent, "energy": words.energy}
-    return environment.get_template("report.html.j2").render(**content(papers))
+    return environment.get_template(template).render(**told)
 
 
 def content(papers: Papers) -> dict[str, Any]:

@@ -3,7 +3,8 @@
     python tests/benchmarks/market.py [--only days,assume,often,steps,blocks] [--books 100] [--time-limit 600]
 
 Every run is a process of its own, one after the other; seconds are CPU time (user and system), once of the whole
-process and once from reading the files to the last one written, imports apart, with the wall clock beside it.  Ours reads the case, clears it without paradoxically
+process and once from reading the files to the last one written, imports apart, with the wall clock beside it.  Ours
+reads the case, clears it without paradoxically
 accepted orders, settles, writes and audits; the bare model reads it and finds the greatest welfare.  The rivals are
 installed from PyPI, each into an environment of its own in a temporary folder (or taken from --rivals); where that
 fails, the reason is printed.  Real days are used where ../shared lies beside the repository.

@@ -25,7 +25,7 @@ from planner_models.solve import Options, Solution, Solver, Status
 from planner_models.template import Floats, Ints
 
 MOST_TIES = 64
-ROOMS, GROWS, FEW = 32, 8, 12
+ROOMS, GROWS, FEW = 4, 4, 12
 NOBODY: Ints = np.empty(0, dtype=np.int64)
 
 

@@ -18,7 +18,7 @@ from planner_models.solve import Options
 from planner_models.template import Floats, Ints
 
 MOST_TRIES = 60
-MOST_DROPS, MOST_LOSERS, MOST_NEAR = 40, 6, 4
+MOST_DROPS, MOST_LOSERS = 40, 6
 
 
 def start(chooser: Chooser, relaxed: Answer, rule: Rule) -> Answer:
@@ -76,10 +76,9 @@ def _columns_of(market: BookModel, lumps: Ints) -> Ints:
 
 
 def _without_losers(chooser: Chooser, integers: Floats, answer: Answer) -> tuple[Floats, Answer]:
-    """Drop one order after another, the cheapest way to less loss first, until nobody loses.
+    """Drop one loser after another, the cheapest way to less loss first, until nobody loses.
 
-    Not only losers: what an order of their side that wins little gives up may raise the price for all of them.  Past
-    MOST_DROPS tries all losers go at once; with nothing taken nobody loses.
+    Past MOST_DROPS tries all losers go at once; with nothing taken nobody loses.
     """
     tries = 0
     while True:
@@ -91,7 +90,7 @@ def _without_losers(chooser: Chooser, integers: Floats, answer: Answer) -> tuple
             if tries < MOST_DROPS and chooser.left_s > 0
             else None
         )
-        tries += len(losers[:MOST_LOSERS]) + MOST_NEAR
+        tries += len(losers[:MOST_LOSERS])
         if kept is None:
             fewer = _without(chooser, integers, losers)
             found = chooser.answer(fewer)
@@ -111,14 +110,9 @@ def _without(chooser: Chooser, integers: Floats, lumps: Ints) -> Floats:
 def _cheapest_drop(
     chooser: Chooser, integers: Floats, answer: Answer, lost: float, losers: Ints
 ) -> tuple[Floats, Answer] | None:
-    """Of the losers and the orders that win least, the one whose leaving costs least per loss that it ends."""
-    market, best = chooser.market, None
-    column = np.concatenate([market.taken, market.active])
-    taken = np.flatnonzero((column >= 0) & (answer.x[np.maximum(column, 0)] > 0.5))
-    reduced = (chooser.model.cost - chooser.model.matrix.T @ answer.dual)[column[taken]]
-    near = taken[np.argsort(np.abs(reduced), kind="stable")[:MOST_NEAR]]
-    score = np.inf
-    for k in np.union1d(losers[:MOST_LOSERS], near):
+    """Of the first losers, the one whose leaving costs least per loss that it ends."""
+    best, score = None, np.inf
+    for k in losers[:MOST_LOSERS]:
         fewer = _without(chooser, integers, np.array([k]))
         found = chooser.answer(fewer)
         if found is None or np.array_equal(fewer, integers):
