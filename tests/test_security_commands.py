@@ -123,6 +123,46 @@ def test_an_alert_from_detector_to_legacy_system_and_back(town: Call) -> None:
     assert "raised" in town("alert", "status", "fire").out
 
 
+def test_what_an_old_system_may_put_before_the_bridge(town: Call) -> None:
+    """Nothing it writes stops the bridge or goes unread for ever; a link or a folder is left alone."""
+    town("alert", "send", "smoke", "fire", "b1", "--to", "box")
+    bridge = ("bridge", "house", "--listen", "box", "--allow", "alert.fire", "--to", "csv:legacy", "--reply", "out")
+    assert town(*bridge).code == 0
+    (sheet,) = Path("legacy").glob("*.csv")
+    message = sheet.read_text().splitlines()[1].split(",")[0]
+    answers = Path("legacy/answers")
+    (answers / "folder.csv").mkdir(parents=True)
+    (answers / "link.csv").symlink_to(Path("city/roster.json").absolute())
+    refused = {
+        "path": f"message,state\n../../{message},done\n",
+        "formula": "message,state\n=cmd(),done\n",
+        "state": f"message,state\n{message},=1+1\n",
+        "columns": f"message;state\n{message};done\n",
+        "quote": f'message,state\n"{message},done\n',
+        "size": "message,state\n" + "x" * (1 << 20) + "\n",
+    }
+    for name, text in refused.items():
+        (answers / f"{name}.csv").write_text(text)
+    (answers / "half.csv").write_text(f"message,state\n{message},don")
+    (answers / "whole.csv").write_text(f"message,state\n{message},done\n")
+    assert town(*bridge).code == 0
+    assert {path.stem for path in (answers / "refused").iterdir()} == set(refused)
+    assert [path.name for path in (answers / "read").iterdir()] == ["whole.csv"]
+    assert {path.name for path in answers.glob("*.csv")} == {"folder.csv", "link.csv", "half.csv"}
+    assert len(list(Path("out").glob("*.envelope"))) == 1
+    (answers / "half.csv").write_text(f"message,state\n{message},done\n")
+    assert "signed 1 answer of half.csv" in town(*bridge).out
+
+
+def test_a_folder_without_a_node_is_said_to_be_none(town: Call) -> None:
+    for arguments in (
+        ("bridge", "none", "--listen", "box", "--allow", "alert.fire", "--to", "csv:x"),
+        ("alert", "status", "none"),
+    ):
+        missing = town(*arguments)
+        assert (missing.code, "no node" in missing.err) == (2, True)
+
+
 def test_a_log_from_writing_to_the_first_broken_entry(town: Call) -> None:
     for _ in range(3):
         town("alert", "beat", "smoke", "--to", "box")

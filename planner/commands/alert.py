@@ -82,7 +82,7 @@ def beat(
     """
     from planner.security.alertdesk import AlertDesk
 
-    opened = _open(node, passphrase_file)
+    opened = opened_node(node, passphrase_file)
     desk, count = AlertDesk(opened), 0
     try:
         while True:
@@ -118,7 +118,7 @@ def listen(
     """
     from planner.security.alertdesk import AlertDesk
 
-    opened = _open(node, passphrase_file)
+    opened = opened_node(node, passphrase_file)
     desk = AlertDesk(opened)
     try:
         while True:
@@ -152,7 +152,7 @@ def ack(
 
     if state not in set(Answer):
         raise refuse(f"'{state}' is no answer", "say one of " + ", ".join(Answer))
-    opened = _open(node, passphrase_file)
+    opened = opened_node(node, passphrase_file)
     try:
         _drop(to, AlertDesk(opened).answers.acknowledge(message, Answer(state), int(time.time())))
     finally:
@@ -169,7 +169,7 @@ def status(console: Console, node: NodePath, passphrase_file: PassphraseFile = N
     """
     from planner.security.alertdesk import AlertDesk
 
-    opened = _open(node, passphrase_file)
+    opened = opened_node(node, passphrase_file)
     try:
         sources = AlertDesk(opened).sources()
     finally:
@@ -202,7 +202,7 @@ def _send(
     kind, at = f"alert.{hazard}", int(time.time())
     if kind not in ALERTS:
         raise refuse(f"'{hazard}' is no hazard", "say fire or water")
-    opened = _open(node, passphrase_file)
+    opened = opened_node(node, passphrase_file)
     try:
         desk = AlertDesk(opened)
         data = desk.clear(kind, zone, at, drill) if clear else desk.raise_alert(kind, zone, at, trip, drill)
@@ -216,9 +216,12 @@ def _send(
     return Exit.DONE
 
 
-def _open(node: Path, passphrase_file: Path | None) -> Node:
+def opened_node(node: Path, passphrase_file: Path | None) -> Node:
+    """The node in a folder, ready to act now; refused in words where there is none."""
     from planner.security.node import open_node
 
+    if not (node / "identity.json").is_file():
+        raise refuse("no node here", "planner keys new makes one", str(node))
     return open_node(node, passphrase(passphrase_file), int(time.time()))
 
 

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from planner.commands.alert import Boxes, Zone
+from planner.commands.alert import Boxes, Zone, opened_node
 from planner.commands.console import Console, counted
 from planner.commands.keys import NodePath
 from planner.commands.outcome import Exit, refuse
-from planner.commands.passphrases import PassphraseFile, passphrase
+from planner.commands.passphrases import PassphraseFile
 from planner.problems import InvalidInput, Problem, shown
 
 if TYPE_CHECKING:
     from planner.security.bridge import Bridge, Sheet
 
 ANSWER_COLUMNS = ["message", "state"]
+MAX_ANSWER_BYTES = 1 << 20
 SETPOINT_COLUMNS = ["asset", "start", "power_kw"]
 
 
@@ -49,13 +50,14 @@ def bridge(
     """Hand verified messages to an old system as CSV files, and sign what it answers.
 
     One file a message, written whole, named alike if a message comes again after a crash.  An answer is a CSV file
-    with columns message and state (received, acting, done, cannot) in FOLDER/answers.
+    with columns message and state (received, acting, done, cannot) in FOLDER/answers; write it under another name and
+    rename it.  What was signed moves to answers/read, what was refused to answers/refused; exit code 0 either way.
 
     \b
     Example: planner bridge nodes/house --listen boxes/house --allow alert.fire,setpoint --to csv:legacy
+    Example: planner bridge nodes/house --listen in --allow alert.fire --to csv:legacy --reply out --every 5
     """
     from planner.security.bridge import Bridge, bridge_types
-    from planner.security.node import open_node
 
     scheme, _, folder = to.partition(":")
     if scheme != "csv" or not folder:
@@ -63,7 +65,9 @@ def bridge(
     allowed = [name.strip() for name in allow.split(",")]
     if unknown := sorted(set(allowed) - bridge_types().keys()):
         raise refuse(f"cannot hand over '{unknown[0]}'", "known: " + ", ".join(sorted(bridge_types())), "--allow")
-    out, opened = Path(folder), open_node(node, passphrase(passphrase_file), int(time.time()))
+    if not listen.is_dir():
+        console.note(f"{listen} is not there yet; it is looked for again")
+    out, opened = Path(folder), opened_node(node, passphrase_file)
     try:
         made = Bridge(opened, allowed, drills)
         while True:
@@ -96,12 +100,11 @@ def setpoint(
     """
     from planner.security.acks import say
     from planner.security.bridge import bridge_types
-    from planner.security.node import open_node
     from planner.security.post import drop
     from planner.security.refusal import Reason, Refused
 
     body, at = {"points": _points(file)}, int(time.time())
-    opened = open_node(node, passphrase(passphrase_file), at)
+    opened = opened_node(node, passphrase_file)
     try:
         readers = [entity.name for entity in opened.roster.readers("setpoint", zone, at)]
         if not readers:
@@ -138,17 +141,27 @@ def _hand_over(console: Console, made: Bridge, box: Path, out: Path) -> Iterator
 
 
 def _answer(console: Console, made: Bridge, folder: Path, reply: Path | None) -> Iterator[str]:
-    """Sign what the old system wrote; a file with a bad line is set aside as a whole."""
+    """Sign what the old system wrote; a file with a bad line is set aside as a whole.
+
+    Whatever is no file of its own, such as a link or a folder, is left alone; so is a file that is still growing.
+    """
     from planner.security.post import drop, settle
-    from planner.security.refusal import Refused
+    from planner.security.refusal import Reason, Refused
 
     if reply is None:
         return
     for path in sorted(folder.glob("*.csv")):
+        if path.is_symlink() or not path.is_file():
+            continue
         try:
+            if path.stat().st_size > MAX_ANSWER_BYTES:
+                raise Refused(Reason.SIZE)
+            if not path.read_bytes().endswith(b"\n"):
+                console.note(f"{path.name} waits: its last line has no end")
+                continue
             rows = _rows(path, ANSWER_COLUMNS)
             envelopes = [made.answer(row["message"], row["state"], int(time.time())) for _, row in rows]
-        except (Refused, InvalidInput) as wrong:
+        except (Refused, InvalidInput, PermissionError) as wrong:
             console.note(f"{path.name} refused: {wrong}")
             settle(path, accepted=False)
             continue

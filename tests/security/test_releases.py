@@ -322,7 +322,9 @@ def test_T_P25_taking_turns_between_speech_and_silence(site: Site) -> None:
         site.ledger.note_day("b", day(number), spoke)
     assert site.standing(now, day(3)).objection(now, EXCHANGE) is None  # the day itself, cleared again
     assert site.standing(now, day(4)).objection(now, EXCHANGE) == LOCKED
-    assert step(site.say(now, day(4))) is Step.CHURN
+    decision = site.say(site.enrolled(range(20), day(4)), day(4))
+    assert step(decision) is Step.CHURN
+    assert "by turns" in decision.reason  # type: ignore[union-attr]
     later = site.enrolled(range(20), day(1, 7))
     assert isinstance(site.say(later, day(1, 7)), Release)
 
