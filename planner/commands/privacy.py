@@ -55,7 +55,7 @@ def check(console: Console, target: CaseOrRun, preset: Preset = None, date: Date
         verdicts = trial.try_case(case, policy, ledger or ledger_beside(default_run(case), case.settings.name))
     leaving = sum(v.released for v in verdicts)
     text = table_in_words(trial.in_rows(verdicts))
-    reasons = sorted({f"{v.step}: {v.reason}" for v in verdicts if not v.released})
+    reasons = trial.in_words(verdicts)
     text += "".join(f"\n{reason}" for reason in ["", *reasons] if reasons)
     text += f"\n\n{leaving} of {len(verdicts)} may leave; nothing left, nothing was remembered"
     console.result(text, {"verdicts": [v.to_json() for v in verdicts], "may_leave": leaving})

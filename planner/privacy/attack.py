@@ -136,7 +136,8 @@ def in_rows(found: Sequence[Leaver]) -> list[list[str]]:
     """A table for people: one line a size and number of those who leave together."""
     rows = [["group of", "leave together", "skill", "named", "by chance"]]
     for f in found:
-        rows.append([str(f.size), str(f.together), f"{f.skill:.2f}", f"{f.named:.0%}", f"{f.chance:.0%}"])
+        skill = f"{f.skill:.2f}" if f.skill >= 0 else "below 0"
+        rows.append([str(f.size), str(f.together), skill, f"{f.named:.0%}", f"{f.chance:.0%}"])
     return rows
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from planner.preparation import prepare
 from planner.privacy.recount import groups_of, houses_of
 from planner.provenance import look_back
 from planner.quantise import Floats
-from planner.security.disclosure import Findings, examine, static_size
+from planner.security.disclosure import Findings, Size, examine, static_size
 from planner.security.enrolment import Enrolment, Wh
 from planner.security.gate import Gate, Refusal, Release, ReleaseCandidate, Step
 from planner.security.policy import Policy
@@ -27,6 +27,27 @@ from planner_models.solve import Options
 from planner_models.words import City
 
 TRIAL = "trial"
+_PAST = "what left this month stands in the way; it may pass with the next month's roster, or when more change at once"
+HELP: Mapping[Step, str] = {
+    Step.SCHEMA: "a fault of the gateway: nothing a site can do",
+    Step.SIZE: (
+        "put more buildings on one node of the network, or enrol the largest customer apart (a building of its own); "
+        "until then it trades at the default tariff"
+    ),
+    Step.ACTIVE: (
+        "more occupants in the group, so that somebody uses energy in every interval; units that trade only what "
+        "differs from their allocation are idle wherever the allocation fits exactly"
+    ),
+    Step.CONCENTRATION: (
+        "enrol the largest customer apart (a building of its own), or join the group with others on its node; planner "
+        "privacy calibrate shows what every rule would cost"
+    ),
+    Step.INSIDER: "one occupant, and in a cohort one building, more than the rules need without them",
+    Step.SUCCESSIVE: _PAST,
+    Step.DIFFERENCING: _PAST,
+    Step.ONCE: _PAST,
+    Step.CHURN: _PAST,
+}
 LOT_WH = 100
 
 
@@ -45,6 +66,7 @@ class Verdict:
     step: str
     reason: str
     occupants: int | None = None
+    contract_share_ppm: int | None = None
     min_active: int | None = None
     interval_share_ppm: int | None = None
     day_share_ppm: int | None = None
@@ -68,7 +90,9 @@ def try_case(case: Case, policy: Policy, ledger: Path) -> tuple[Verdict, ...]:
     found: list[Verdict] = []
     for group in groups:
         if group.kind is GroupKind.DARK:
-            found.append(_dark(group, policy))
+            alone = replace(group, kind=GroupKind.BUILDING)
+            enrolment = enrolments(city, [alone], history.standing)[group.id]
+            found.append(_dark(group, static_size(enrolment, policy)))
             continue
         houses = tuple(b for name in group.buildings for b in city.buildings if b.id == name)
         gateway = LocalGateway(group, houses, city.grid, city.fees, options, LOT_WH)
@@ -123,6 +147,7 @@ def _verdict(group: str, kind: str, buildings: int, what: str, candidate: Releas
         step=step,
         reason=reason,
         occupants=seen.size.occupants,
+        contract_share_ppm=seen.size.largest_occupant_ppm,
         min_active=seen.min_active,
         interval_share_ppm=seen.worst_interval_share_ppm,
         day_share_ppm=seen.largest_day_share_ppm,
@@ -135,19 +160,27 @@ def _seen(enrolment: Enrolment, delta_wh: Wh, policy: Policy) -> Findings:
     return examine(enrolment.contributions(delta_wh), enrolment.on_roster, size, policy)
 
 
-def _dark(group: Group, policy: Policy) -> Verdict:
-    return Verdict(group.id, str(group.kind), len(group.buildings), "", False, Step.SIZE.value, group.why)
+def _dark(group: Group, size: Size) -> Verdict:
+    step, told = Step.SIZE.value, (size.occupants, size.largest_occupant_ppm)
+    return Verdict(group.id, str(group.kind), len(group.buildings), "", False, step, group.why, *told)
 
 
 def in_rows(verdicts: Sequence[Verdict]) -> list[list[str]]:
     """A table for people: one line a verdict."""
-    head = ["group", "kind", "tried", "verdict", "occupants", "least active", "largest share", "of the day", "fails"]
-    rows = [head]
+    shares = ["largest by contract", "of an interval", "of the day"]
+    rows = [["group", "kind", "tried", "verdict", "occupants", *shares, "least active", "intervals failing"]]
     for v in verdicts:
         outcome = "may leave" if v.released else f"stays: {v.step or 'dark'}"
-        numbers = [_number(v.occupants), _number(v.min_active), _share(v.interval_share_ppm), _share(v.day_share_ppm)]
-        rows.append([v.group, v.kind, v.what, outcome, *numbers, _number(len(v.failing)) if v.occupants else ""])
+        shares = [_share(ppm) for ppm in (v.contract_share_ppm, v.interval_share_ppm, v.day_share_ppm)]
+        failing = _number(len(v.failing)) if v.what else ""
+        rows.append([v.group, v.kind, v.what, outcome, _number(v.occupants), *shares, _number(v.min_active), failing])
     return rows
+
+
+def in_words(verdicts: Sequence[Verdict]) -> list[str]:
+    """Every reason that was given once, and what a site can do about it."""
+    reasons = sorted({(v.step, v.reason) for v in verdicts if not v.released})
+    return [f"{step}: {reason}\n    {HELP[Step(step)]}" for step, reason in reasons]
 
 
 def _number(value: int | None) -> str:

@@ -12,6 +12,8 @@ import pytest
 import planner
 from planner.cli import run as command
 from planner.ledger import Run, read_run
+from planner.privacy.trial import HELP
+from planner.security.gate import Step
 from planner.security.releases import ReleaseLedger
 
 Capture = pytest.CaptureFixture[str]
@@ -88,13 +90,18 @@ def test_check_of_a_case_and_of_a_run(town: Path, capsys: Capture) -> None:
     assert command(["privacy", "check", str(town / "case"), "--ledger", str(ledger), "--json"]) == 0
     of_case = said(capsys)
     assert {v["what"] for v in of_case["verdicts"] if v["what"]} == {"at the import price", "at the export price"}
+    assert all(v["occupants"] and v["contract_share_ppm"] for v in of_case["verdicts"])
     assert command(["privacy", "check", str(town / "runs" / "first"), "--json"]) == 0
     of_run = said(capsys)
     spoke = {name for name, why in released(read_run(town / "runs" / "first")).items() if not why}
     assert {v["group"] for v in of_run["verdicts"] if v["released"]} >= spoke
     assert ledger.read_bytes() == before
     assert command(["privacy", "check", str(town / "runs" / "first"), "--preset", "strict"]) == 0
-    assert "nothing left, nothing was remembered" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "nothing left, nothing was remembered" in told
+    assert HELP[Step.SIZE] not in told
+    assert HELP[Step.ACTIVE] in told or HELP[Step.CONCENTRATION] in told or HELP[Step.INSIDER] in told
+    assert set(HELP) == set(Step)
     assert command(["privacy", "check", str(town / "case"), "--preset", "lab"]) == 2
     assert "no preset with a gate" in capsys.readouterr().err
 
