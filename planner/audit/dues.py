@@ -16,7 +16,7 @@ from planner.audit.findings import Findings
 from planner.audit.internal_trade import largest_remainder, participants
 from planner.audit.ledgers import NANO, Ledger, read_ledger
 from planner.audit.series import case_series
-from planner.audit.shares import share_out
+from planner.audit.shares import rounding, share_out
 from planner.audit.table import Wh
 from planner.money import price_nano
 
@@ -144,7 +144,20 @@ def _due(b: Building, stated: Book) -> Book:
                 _both(book, names, "fee", traded, _flat(fee, n))
         _uplift(book, names, [int(w) for w in (need - bought + spare - sold).sum(axis=1)], stated)
     _network(book, b, names, bought, sold)
+    round_bills(book, names)
     return book
+
+
+def round_bills(book: Book, names: Sequence[str]) -> None:
+    """Every account's bill of the day in whole cents; an account of its own takes what that adds up to."""
+    bills = dict.fromkeys(names, 0)
+    for entries in (book.amount, book.day):
+        for (account, _), amount in entries.items():
+            if account in bills:
+                bills[account] += sum(amount.tolist()) if isinstance(amount, np.ndarray) else amount
+    added = rounding(bills)
+    book.pay(list(added), "rounding", list(added.values()))
+    book.pay(("rounding",), "rounding", (-sum(added.values()),))
 
 
 def _both(book: Book, names: Sequence[str], line: str, energy: Wh, price: Wh) -> None:

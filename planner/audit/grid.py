@@ -53,7 +53,8 @@ class Grid:
         begun, number = table.instants, table.numbers("interval", 0.0)
         shifted = begun - self.starts[0]
         by_start = np.where(shifted % self.step == 0, shifted // self.step, -1)
-        t = np.where(begun >= 0, by_start, number.astype(np.int64) - 1)
+        by_number = np.where(number == np.rint(number), number, 0).astype(np.int64) - 1
+        t = np.where(begun >= 0, by_start, by_number)
         return np.where((t >= 0) & (t < len(self)), t, -1)
 
     def words(self) -> IntervalGrid:

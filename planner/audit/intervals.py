@@ -57,6 +57,7 @@ def check_rows(table: Table, grid: Grid, first: int, last: int, found: Findings)
     """A row without interval is about the whole day and has no start either."""
     number, begun = table.numbers("interval"), table.instants
     outside = (number <= first) | (number > last) | (np.isnan(number) & (begun >= 0))
+    outside |= ~np.isnan(number) & (number != np.rint(number))
     t = np.nan_to_num(number).astype(np.int64) - 1
     expected = grid.starts[np.clip(t, 0, len(grid) - 1)]
     disagree = ~outside & (begun >= 0) & (begun != expected)

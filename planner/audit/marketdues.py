@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from planner.audit.dues import Book, booked, empty_book
+from planner.audit.dues import Book, booked, empty_book, round_bills
 from planner.audit.evidence import Building, Evidence
 from planner.audit.findings import Findings
 from planner.audit.ledgers import NANO, read_ledger
@@ -21,11 +21,12 @@ from planner.money import price_nano
 
 MARKET = "market/settlement"
 LINES = {
-    "group": ("energy", "fee", "make_whole", "uplift"),
-    "grid": ("energy",),
-    "supplier": ("energy",),
-    "order": ("energy", "make_whole", "uplift"),
-    "default_supplier": ("unserved", "remainder"),
+    "group": ("energy", "fee", "make_whole", "uplift", "rounding"),
+    "grid": ("energy", "rounding"),
+    "supplier": ("energy", "rounding"),
+    "order": ("energy", "make_whole", "uplift", "rounding"),
+    "default_supplier": ("unserved", "remainder", "rounding"),
+    "rounding": ("rounding",),
     "marketplace": ("fee",),
     "network": ("congestion_rent", "losses", "uplift"),
     "operator": ("make_whole", "uplift"),
@@ -38,8 +39,7 @@ def check_accounts(run: Evidence, found: Findings) -> None:
     ledger = read_ledger(run.table(MARKET))
     for code in np.unique(ledger.account * len(ledger.lines) + ledger.line):
         account, line = ledger.accounts[code // len(ledger.lines)], ledger.lines[code % len(ledger.lines)]
-        kind = account.partition(":")[0] if ":" in account else account
-        if line not in LINES.get(kind, ()):
+        if line not in LINES.get(_kind(account), ()):
             found.add("S5", ledger.file, "no rule books this line on this account", name=f"{account} {line}")
 
 
@@ -136,6 +136,22 @@ def _accounts(stated: Book, due: Book, *kinds: str) -> Iterator[str]:
 def _without_uplift(book: Book) -> Book:
     """Make-whole and uplift have a check of their own."""
     return Book(book.n, book.energy, book.amount, {key: paid for key, paid in book.day.items() if key[1] == "fee"})
+
+
+def check_rounding(run: Evidence, found: Findings) -> None:
+    """S5: what is billed to those outside the marketplace is whole cents, by largest remainder."""
+    ledger = read_ledger(run.table(MARKET))
+    stated = booked(ledger, run.grid.settled)
+    exact = Book(stated.n, {}, dict(stated.amount), {k: v for k, v in stated.day.items() if k[1] != "rounding"})
+    billed = {account for account, _ in (*stated.amount, *stated.day) if "rounding" in LINES.get(_kind(account), ())}
+    round_bills(exact, sorted(billed - {"rounding"}))
+    lines = [{key: paid for key, paid in book.day.items() if key[1] == "rounding"} for book in (stated, exact)]
+    one, right = (Book(stated.n, {}, {}, day) for day in lines)
+    one.differ(right, ledger.file, found)
+
+
+def _kind(account: str) -> str:
+    return account.partition(":")[0] if ":" in account else account
 
 
 def check_funding(run: Evidence, found: Findings) -> None:

@@ -23,7 +23,9 @@ class Series:
     def t(self) -> npt.NDArray[np.int64]:
         """Interval of each row, from 0; -1 outside this part (named by C1)."""
         number = self.table.numbers("interval")
-        inside = (number > self.first) & (number <= self.last) & is_electricity(self.table)
+        inside = (
+            (number > self.first) & (number <= self.last) & (number == np.rint(number)) & is_electricity(self.table)
+        )
         return np.where(inside, np.nan_to_num(number) - 1, -1).astype(np.int64)
 
 

@@ -1,8 +1,10 @@
-"""One whole number shared out by weight, of any sign and size."""
+"""One whole number shared out by weight, of any sign and size; and bills in whole cents."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+CENT_NANO = 10_000_000
 
 
 def share_out(amount: int, weights: Sequence[int]) -> list[int]:
@@ -16,3 +18,12 @@ def share_out(amount: int, weights: Sequence[int]) -> list[int]:
     for i in rest[: size - sum(shares)]:
         shares[i] += 1
     return [share if amount >= 0 else -share for share in shares]
+
+
+def rounding(amounts_nano: Mapping[str, int]) -> dict[str, int]:
+    """What makes each bill whole cents whose sum is the exact sum to the nearest cent (halves up), nano-currency."""
+    spare = (sum(amounts_nano.values()) + CENT_NANO // 2) // CENT_NANO
+    spare -= sum(amount // CENT_NANO for amount in amounts_nano.values())
+    upwards = sorted(amounts_nano, key=lambda name: (-(amounts_nano[name] % CENT_NANO), name))[:spare]
+    down = {name: -(amount % CENT_NANO) for name, amount in amounts_nano.items()}
+    return {name: less + CENT_NANO * (name in upwards) for name, less in down.items()}

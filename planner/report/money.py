@@ -38,6 +38,7 @@ NAMES = {
     "default_supplier": "the default supplier",
     "network_operator": "the network operator",
     "operator": "the operator",
+    "rounding": "rounding to cents",
 }
 
 

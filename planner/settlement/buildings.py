@@ -19,6 +19,7 @@ from planner.settlement.apportion import share_out
 from planner.settlement.internal_trade import InternalTrade, pair_up, trade_inside
 from planner.settlement.journal import BlockJournal, LedgerNotBalancedError, check_blocks_closed
 from planner.settlement.makewhole import Uplift
+from planner.settlement.statements import ROUNDING, rounding_nano
 from planner.settlement.tariffs import Use, charge
 from planner.settlement.terms import Terms
 from planner.stretches import Rows
@@ -150,6 +151,7 @@ def settle_buildings(
     _book_market(journal, who, _only(trade, ~dark), node, terms)
     _book_uplift(journal, buildings, who, trade, paid, n)
     charge(journal, _use(buildings, who, trade, cleared), terms)
+    _book_rounding(journal, who)
     frame, account = journal.frame(starts, who.labels)
     names = [b.building for b in buildings]
     check_blocks_closed(frame, who.building[account], names)
@@ -225,6 +227,16 @@ def _book_uplift(
             shares = share_out(amount, [int(w) for w in traded[:count, b]])
             journal.money(who.code[:count, b], line, shares, "operator")
             journal.money(who.third["operator"][:, b], line, (-amount,), "unit")
+
+
+def _book_rounding(journal: BlockJournal, who: Participants) -> None:
+    """Every bill of a building in whole cents, as near to the exact ones as their sum allows (S5)."""
+    balance = journal.balances(len(who.labels))
+    for b, names in enumerate(who.names):
+        codes = who.code[: len(names), b]
+        booked = rounding_nano(dict(zip(names, balance[codes].tolist(), strict=True)))
+        journal.money(codes, ROUNDING, [booked[name] for name in names], ROUNDING)
+        journal.money(who.third[ROUNDING][:, b], ROUNDING, (booked[ROUNDING],), "unit")
 
 
 def _trades(

@@ -80,6 +80,14 @@ class Journal:
         day = np.full(len(kept), DAY, dtype=np.int64)
         self._entries.append(Entries(names, line, day, nothing, nothing, False, amounts, against))
 
+    def balances(self) -> dict[str, int]:
+        """What each account has received so far, nano-currency."""
+        out: dict[str, int] = {}
+        for entry in self._entries:
+            for account, amount in zip(entry.account.tolist(), entry.amount_nano.tolist(), strict=True):
+                out[account] = out.get(account, 0) + amount
+        return out
+
     def frame(self, starts: pd.DatetimeIndex, blended: tuple[str, ...] = ()) -> pd.DataFrame:
         """All entries by account, line, interval (from 1, <NA> for the day) and price, summed where these are the same.
 
@@ -116,6 +124,13 @@ class BlockJournal:
         nothing, day = np.zeros(len(kept), dtype=np.int64), np.full(len(kept), DAY, dtype=np.int64)
         account = accounts[kept]
         self._entries.append(Entries(account, line, day, nothing, nothing, False, amounts[kept], against))
+
+    def balances(self, accounts: int) -> Wh:
+        """What each of the account codes below ``accounts`` has received so far, nano-currency."""
+        out = np.zeros(accounts, dtype=np.int64)
+        for entry in self._entries:
+            np.add.at(out, entry.account, entry.amount_nano)
+        return out
 
     def frame(self, starts: pd.DatetimeIndex, labels: Sequence[str]) -> tuple[pd.DataFrame, Wh]:
         """As ``Journal.frame``, one building after another, and the account code of each row; ``labels`` by code."""

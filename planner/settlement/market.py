@@ -2,7 +2,8 @@
 
 Accounts: ``group:<id>``, ``grid:<zone>``, ``order:<participant or order>``, ``supplier:<zone>`` (unallocated supply
 taken), ``default_supplier`` (what rounding and missing energy left to it), ``network`` (rents and losses),
-``marketplace`` (fees), ``operator`` (make-whole and uplift).  Dark groups do not appear: what they do is settled
+``marketplace`` (fees), ``operator`` (make-whole and uplift),
+``rounding`` (what makes bills whole cents).  Dark groups do not appear: what they do is settled
 inside their buildings.
 """
 
@@ -18,10 +19,12 @@ from planner.cleared import Acceptance, Cleared, ClearedBuilding, ClearedZone, F
 from planner.money import price_nano, product, total
 from planner.settlement.journal import Journal, LedgerNotBalancedError, check_closed
 from planner.settlement.makewhole import Claim, Uplift, building_parties, claimed, order_name, order_parties, uplift
+from planner.settlement.statements import ROUNDING, rounding_nano
 from planner.settlement.terms import Terms
 
 # A cohort's buildings may have different node prices: one sum per group tells nobody apart.
 BLENDED = ("group:", "network")
+BILLED = ("group:", "grid:", "order:", "supplier:", "default_supplier")
 RENT_LINES = ("congestion_rent", "losses", "surplus")
 
 
@@ -73,6 +76,7 @@ def settle_market(
     frame = journal.frame(starts, BLENDED)
     paid = _uplift(cleared, terms, price, _rent(frame), claims or {})
     _book_uplift(journal, cleared, paid)
+    _book_rounding(journal)
     frame = journal.frame(starts, BLENDED)
     check_closed(frame, "market")
     return frame.drop(columns="counterparty_kind"), paid
@@ -206,6 +210,13 @@ def _book_uplift(journal: Journal, cleared: Cleared, paid: Uplift) -> None:
         journal.money(list(summed), line, list(summed.values()), "operator")
         journal.money(("operator",), line, (-sum(summed.values()),), "group")
     journal.money(("network", "operator"), "uplift", (-paid.from_rent, paid.from_rent), "operator")
+
+
+def _book_rounding(journal: Journal) -> None:
+    """What is billed or paid to those outside the marketplace is whole cents (S5)."""
+    billed = {name: amount for name, amount in journal.balances().items() if name.startswith(BILLED)}
+    booked = rounding_nano(billed)
+    journal.money(list(booked), ROUNDING, list(booked.values()), ROUNDING)
 
 
 def _accounts(cleared: Cleared) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A unit's bill in whole cents."""
+"""Bills in whole cents: what a line ``rounding`` adds to each, and an account of that name takes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from planner.cleared import NANO
 
 CENT_NANO = NANO // 100
+ROUNDING = "rounding"
 
 
 def in_cents(amounts_nano: Mapping[str, int]) -> dict[str, int]:
@@ -18,12 +19,12 @@ def in_cents(amounts_nano: Mapping[str, int]) -> dict[str, int]:
     floors = {name: amounts_nano[name] // CENT_NANO for name in names}
     rests = {name: amounts_nano[name] % CENT_NANO for name in names}
     spare = (sum(amounts_nano.values()) + CENT_NANO // 2) // CENT_NANO - sum(floors.values())
-    order = sorted(names, key=lambda name: (-rests[name], name))
-    return {name: floors[name] + (name in set(order[:spare])) for name in names}
+    lucky = set(sorted(names, key=lambda name: (-rests[name], name))[:spare])
+    return {name: floors[name] + (name in lucky) for name in names}
 
 
 def rounding_nano(amounts_nano: Mapping[str, int]) -> dict[str, int]:
     """What the line ``rounding`` books for each name, and the opposite for the account ``rounding``; sums to zero."""
     cents = in_cents(amounts_nano)
     booked = {name: cents[name] * CENT_NANO - amounts_nano[name] for name in sorted(amounts_nano)}
-    return {**booked, "rounding": -sum(booked.values())}
+    return {**booked, ROUNDING: -sum(booked.values())}

@@ -344,9 +344,10 @@ class Town:
     def _write_rounds(self) -> None:
         """What each group said before the rounds (its cost without trade), and what was on offer."""
         alone = {name: json.loads((self.root / f"buildings/{name}/answer.json").read_text()) for name in self.houses}
-        offers = [("electricity", "town", 24, start(23), "0.200", PRICE)]
+        spare = {t: max(-self.houses["b1"].position(t), 0) for t in range(DAY)}
+        offers = [("electricity", "town", t + 1, start(t), kwh(wh), PRICE) for t, wh in spare.items() if wh]
         write(self.root / "market/offers.csv", "resource zone interval start quantity price", offers)
-        rows = [(0, "alone", b, t + 1, "", 0, alone[b]["no_trade_cost"], "") for b in alone for t in range(DAY)]
+        rows = [(0, "alone", b, t + 1, "", 0, alone[b]["no_trade_cost"], "") for b in alone for t in self.span]
         write(self.root / "market/rounds.csv", "round kind group interval price_per_mwh position_kwh cost bound", rows)
 
     def _write_certificate(self) -> None:
@@ -429,6 +430,7 @@ class Town:
             for unit, amount in apportioned(700_000_000, outside).items():
                 booked.money(unit, "make_whole", amount)
             booked.money("operator", "make_whole", -700_000_000)
+        booked.in_cents(house.assets)
         folder = self.root / f"buildings/{house.id}"
         write(folder / "trades.csv", "seller buyer resource interval start energy_kwh price_per_mwh", trades)
         write(folder / "settlement.csv", Books.header, booked.rows())
@@ -448,6 +450,7 @@ class Town:
             booked.take("order:k1", "energy", t, -1000 if t in (7, 8) else 0, PRICE)
         booked.money("group:b2", "make_whole", 700_000_000)
         booked.money("operator", "make_whole", -700_000_000)
+        booked.in_cents(["group:b1", "group:b2", "grid:town", "supplier:town", "order:s1", "order:k1"])
         write(self.root / "market/settlement.csv", Books.header, booked.rows())
 
 
@@ -474,7 +477,20 @@ class Books:
         self.take(other, line, t, -wh, price)
 
     def money(self, account: str, line: str, nano: int) -> None:
-        self.entries.append((account, line, "", "", "", "", currency(nano)))
+        if nano:
+            self.entries.append((account, line, "", "", "", "", currency(nano)))
+
+    def in_cents(self, accounts: Iterable[str]) -> None:
+        """Each bill rounded down to cents, then as many cents more as bring their sum nearest to the exact."""
+        exact = {name: sum(Fraction(row[6]) for row in self.entries if row[0] == name) for name in accounts}
+        cents = {name: amount * 100 // 1 for name, amount in exact.items()}
+        more = (sum(exact.values()) * 100 + Fraction(1, 2)) // 1 - sum(cents.values())
+        for name in sorted(exact, key=lambda name: (cents[name] - exact[name] * 100, name))[: int(more)]:
+            cents[name] += 1
+        for name, amount in exact.items():
+            self.money(name, "rounding", int((Fraction(cents[name], 100) - amount) * 10**9))
+        left = sum(exact.values()) - Fraction(sum(cents.values()), 100)
+        self.money("rounding", "rounding", int(left * 10**9))
 
     def rows(self) -> list[tuple[Any, ...]]:
         return self.entries

@@ -15,14 +15,16 @@ from hypothesis.extra.numpy import arrays
 
 from planner.cleared import Cleared, Flow
 from planner.settlement import LedgerNotBalancedError, Settled, Terms, imbalance_wh, settle_on
-from planner.settlement.statements import in_cents, rounding_nano
+from planner.settlement.statements import CENT_NANO, in_cents, rounding_nano
 
 FEES = Terms(buy_fee_nano=2000, sell_fee_nano=2000, default_import_nano=320_000, default_export_nano=20_000)
+THIRD = ["marketplace", "supplier", "network_operator", "default_supplier", "operator"]
 KWH_CT = 10**6  # nano-currency in 1 kWh at a price of 1 per MWh
 
 
 def received(ledger: pd.DataFrame, account: str, *lines: str) -> int:
-    rows = ledger["account"].eq(account) & (ledger["line"].isin(lines) if lines else True)
+    """What an account received on some lines, or on all before bills are rounded; nano-currency."""
+    rows = ledger["account"].eq(account) & (ledger["line"].isin(lines) if lines else ledger["line"].ne("rounding"))
     return int(ledger.loc[rows, "amount_nano"].sum())
 
 
@@ -33,6 +35,16 @@ def assert_closed(settled: Settled) -> None:
         product = -ledger.loc[priced, "energy_wh"] * ledger.loc[priced, "price_nano"]
         assert (ledger.loc[priced, "amount_nano"] == product).all()
         assert not ((ledger["energy_wh"] == 0) & (ledger["amount_nano"] == 0)).any()
+
+
+def assert_billed_in_cents(settled: Settled) -> None:
+    """Every bill is whole cents, nobody's is moved by a cent, and all of them together by half a cent at most."""
+    inside = (b.settlement for b in settled.buildings.values())
+    for ledger, kept in ((settled.market, ["marketplace", "network", "operator"]), *((own, THIRD) for own in inside)):
+        bills = ledger[~ledger["account"].isin([*kept, "rounding"])]
+        assert (bills.groupby("account", observed=True)["amount_nano"].sum() % CENT_NANO == 0).all()
+        assert (bills.loc[bills["line"] == "rounding", "amount_nano"].abs() < CENT_NANO).all()
+        assert abs(int(ledger.loc[ledger["account"] == "rounding", "amount_nano"].sum())) <= CENT_NANO // 2
 
 
 def k15(uses: tuple[float, float, float], internal: float) -> Settled:
@@ -75,7 +87,7 @@ def test_k15_surplus_sells_at_price_less_fee() -> None:
 def test_k15_even_pays_no_fee() -> None:
     settled = k15((5, 8, 7), 20)
     ledger = settled.buildings["b1"].settlement
-    assert set(ledger["line"]) == {"allocated_energy", "internal_buy", "internal_sell"}
+    assert set(ledger["line"]) == {"allocated_energy", "internal_buy", "internal_sell", "rounding"}
     assert settled.market.empty
     assert received(ledger, "C", "internal_buy") == -2 * 20 * KWH_CT
 
@@ -177,7 +189,7 @@ def test_pay_as_bid_leaves_the_surplus_to_the_network() -> None:
 def test_a_small_city_closes_and_books_every_kind_of_line() -> None:
     settled = settle_on(small_city(), FEES)
     assert_closed(settled)
-    assert {"energy", "fee", "congestion_rent", "losses", "remainder", "unserved", "make_whole"} == set(
+    assert {"energy", "fee", "congestion_rent", "losses", "remainder", "unserved", "make_whole", "rounding"} == set(
         settled.market["line"]
     )
     assert settled.market["interval"].max() == 3, "the look-ahead is not settled"
@@ -221,7 +233,7 @@ def test_losses_belong_to_the_common_unit_or_to_the_building(name: str, account:
 def test_a_cohort_is_one_account_whatever_its_buildings_pay() -> None:
     pair = [building(f"b{i}", [unit(f"u{i}", use)], price=p, group="c1") for i, use, p in ((1, 3, 20), (2, -1, 25))]
     market = settle_on(clear_of(pair, [zone(price=20)]), Terms()).market
-    row = market[market["account"] == "group:c1"]
+    row = market[(market["account"] == "group:c1") & (market["line"] == "energy")]
     assert row[["energy_wh", "amount_nano"]].values.tolist() == [[2000, -3000 * 20_000 + 1000 * 25_000]]
     assert row["price_nano"].isna().all()
 
@@ -285,6 +297,7 @@ def test_every_ledger_of_any_city_closes(
     settled = settle_on(cleared, terms)
     assert_closed(settled)
     assert not any(imbalance_wh(cleared, z).any() for z in cleared.zones)
+    assert_billed_in_cents(settled)
     for b in cleared.buildings:
         ledger = settled.buildings[b.building]
         lines = ledger.settlement[ledger.settlement["account"].str.contains(r"^b\d\.\d|^building$")]
