@@ -123,7 +123,17 @@ BROKEN: list[tuple[str, Mutation]] = [
     ("C24", entry("certificate.json", "pieces", lambda pieces: pieces * 2)),
     ("C24", entry("certificate.json", "output_sha256", lambda digest: digest[::-1])),
     ("C24", entry("certificate.json", "case_sha256", lambda digest: digest[::-1] + "1")),
-    ("C24", cell(MARKET + "offers.csv", "quantity", "0.3", interval=24)),
+    ("C24", cell(MARKET + "offers.csv", "quantity", "0.3", interval=11)),
+    ("C1", cell(MARKET + "prices.csv", "interval", "5.1", zone="town", interval=5)),
+    ("C14", cell(MARKET + "offers.csv", "quantity", "0.3", interval=11)),
+    ("C14", cell(MARKET + "offers.csv", "price", "99", interval=11)),
+    ("C19", cell(CASE1 + "supply.csv", "energy_kwh", "3.9", start=start(4))),
+    ("C19", cell(INPUT + "supply.csv", "price_per_mwh", "61", contract="c1", start=start(4))),
+    ("C24", cell(MARKET + "rounds.csv", "cost", "1", interval=3)),
+    ("C24", cell(MARKET + "rounds.csv", "interval", "4", interval=3)),
+    ("C24", cell(MARKET + "rounds.csv", "position_kwh", "0.1", interval=3)),
+    ("S5", cell(B1 + "settlement.csv", "amount", "0.001", account="a1", line="rounding")),
+    ("S5", cell(MARKET + "settlement.csv", "amount", "0.001", account="group:b1", line="rounding")),
     ("C24", cell(B1 + "statements.csv", "counterparty_kind", "unit", line="fee")),
     ("S3", entry(B1 + "answer.json", "no_trade_cost", lambda cost: cost + 0.1)),
     ("S3", entry(B1 + "answer.json", "no_trade_cost", lambda cost: cost - 6)),
@@ -214,19 +224,19 @@ def test_broken_rule_in_the_look_ahead_is_named(rule: str, mutation: Mutation, t
 @pytest.mark.parametrize(
     ("hour", "energy", "price", "amount", "fine"),
     [
-        (3, 2, "12.5", "0.025", True),
-        (3, 2, "13", "0.026", False),  # another rate
-        (3, 3, "12.5", "0.0375", False),  # internal trade charged as well
-        (4, 2, "12.5", "0.025", False),  # outside its window
+        (3, 2, "15", "0.03", True),
+        (3, 2, "20", "0.04", False),  # another rate
+        (3, 3, "15", "0.045", False),  # internal trade charged as well
+        (4, 2, "15", "0.03", False),  # outside its window
     ],
 )
 def test_a_tariffs_component_is_charged_on_what_it_is_about(
     hour: int, energy: int, price: str, amount: str, fine: bool, clean: Path, tmp_path: Path
 ) -> None:
-    """a1 uses 3 kWh in every hour, a neighbour sells it 1; 10 per MWh and a quarter of tax, from three to four."""
+    """a1 uses 3 kWh in every hour, a neighbour sells it 1; 12 per MWh and a quarter of tax, from three to four."""
     run = shutil.copytree(clean, tmp_path / "run")
     header = "tariff,component,level,direction,basis,rate,vat_ratio,from_time,to_time\n"
-    (run / CASE1 / "tariffs.csv").write_text(f"{header}home,grid,unit,import,per_mwh,10,0.25,03:00,04:00\n")
+    (run / CASE1 / "tariffs.csv").write_text(f"{header}home,grid,unit,import,per_mwh,12,0.25,03:00,04:00\n")
     nodes = run / CASE1 / "nodes.csv"
     named = [f"{row},{'tariff' if i == 0 else 'home' * row.startswith('a1,')}" for i, row in enumerate(_rows(nodes))]
     nodes.write_text("\n".join(named) + "\n")
