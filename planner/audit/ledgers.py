@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from planner.audit.table import DamagedFileError, Table, Wh
+from planner.audit.table import FORGOTTEN_WH, DamagedFileError, Table, Wh
 from planner.money import from_text
 
 AMOUNT_DECIMALS = 9
@@ -58,6 +58,10 @@ def _read(table: Table, who: str) -> Ledger:
         amount = from_text(table.column("amount"), AMOUNT_DECIMALS)
     except ValueError as wrong:
         raise DamagedFileError(table.file, f"amount: {str(wrong)[:120]}") from None
+    thousands = {name: np.nan_to_num(table.numbers(name)) * 1000 for name in ("energy_kwh", "price_per_mwh")}
+    for name, exact in thousands.items():
+        if (np.abs(exact - np.rint(exact)) > FORGOTTEN_WH).any():
+            raise DamagedFileError(table.file, f"{name} has more than three decimals")
     account, accounts = table.codes(who)
     line, lines = table.codes("line")
     return Ledger(
@@ -67,8 +71,8 @@ def _read(table: Table, who: str) -> Ledger:
         line=line,
         lines=lines,
         t=np.where(np.isnan(interval), 0, np.nan_to_num(interval)).astype(np.int64) - 1,
-        energy=np.rint(np.nan_to_num(table.numbers("energy_kwh")) * 1000).astype(np.int64),
-        price=np.rint(np.nan_to_num(price) * 1000).astype(np.int64),
+        energy=np.rint(thousands["energy_kwh"]).astype(np.int64),
+        price=np.rint(thousands["price_per_mwh"]).astype(np.int64),
         priced=~np.isnan(price),
         amount=amount,
     )

@@ -65,6 +65,7 @@ class Market:
 
     def __init__(self, run: Evidence) -> None:
         self.run = run
+        self.contract_means: dict[str, Numbers] | None = None  # kept by published.contract_prices
 
     @property
     def rule(self) -> str:
@@ -162,23 +163,6 @@ class Market:
             for name, row in zip(names, energy, strict=True):
                 handed[self.zones.index(self.zone_of_building(name))] += row
         return contracted - handed
-
-    @cached_property
-    def contract_prices(self) -> dict[str, Numbers]:
-        """Mean price of the contracts of each zone, weighted by energy, per MWh; empty where there are none."""
-        supply = self.case("supply")
-        if supply is None:
-            return {}
-        home = dict(zip(supply.text("contract"), supply.text("zone"), strict=True))
-        names = tuple(sorted(home))
-        energy = case_series(supply, self.grid, "contract", names, "energy_kwh", 0.0)
-        paid = energy * case_series(supply, self.grid, "contract", names, "price_per_mwh", 0.0)
-        out = {}
-        for zone in self.zones:
-            here = np.array([[home[name] == zone] for name in names])
-            total, sum_paid = ((part * here).sum(axis=0) for part in (energy, paid))
-            out[zone] = np.divide(sum_paid, total, out=np.zeros_like(total), where=total > 0)
-        return out
 
     def zone_of_building(self, building: str) -> str:
         """The nearest zone above a building; the market's tree names the buildings too."""

@@ -9,7 +9,7 @@ from planner.audit.findings import Findings
 from planner.audit.market import Market
 from planner.audit.network import zone_of
 from planner.audit.series import case_series
-from planner.audit.table import DamagedFileError, Table, Wh
+from planner.audit.table import DamagedFileError, Numbers, Table, Wh
 
 ROUNDED = 0.0011
 """Per MWh: prices in files have three decimals."""
@@ -57,13 +57,34 @@ def check_contract(b: Building, found: Findings) -> None:
 def check_contract_price(b: Building, found: Findings) -> None:
     """C19: allocated energy has the price of the zone's contracts, their mean by energy."""
     m = b.run.market
-    mean = m.contract_prices.get(zone_of(b))
+    mean = contract_prices(m).get(zone_of(b))
     if mean is None:
         return
     own = case_series(b.case("supply"), b.grid, "contract", ("allocated",), "price_per_mwh", 0.0)[0]
     wrong = (np.abs(own - mean) > ROUNDED) & (b.allocation.sum(axis=0) > 0)
     what = "not the price of the zone's contracts"
     found.flag("C19", b.file("case/supply.csv"), (b.id,), wrong[None], what, own, mean)
+
+
+def contract_prices(m: Market) -> dict[str, Numbers]:
+    """Mean price of the contracts of each zone, weighted by energy, per MWh; empty where there are none."""
+    if m.contract_means is None:
+        supply = m.case("supply")
+        m.contract_means = {} if supply is None else _means(m, supply)
+    return m.contract_means
+
+
+def _means(m: Market, supply: Table) -> dict[str, Numbers]:
+    home = dict(zip(supply.text("contract"), supply.text("zone"), strict=True))
+    names = tuple(sorted(home))
+    energy = case_series(supply, m.grid, "contract", names, "energy_kwh", 0.0)
+    paid = energy * case_series(supply, m.grid, "contract", names, "price_per_mwh", 0.0)
+    out = {}
+    for zone in m.zones:
+        here = np.array([[home[name] == zone] for name in names])
+        total, sum_paid = ((part * here).sum(axis=0) for part in (energy, paid))
+        out[zone] = np.divide(sum_paid, total, out=np.zeros_like(total), where=total > 0)
+    return out
 
 
 def check_rounds(run: Evidence, found: Findings) -> None:
