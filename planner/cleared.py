@@ -45,7 +45,8 @@ class ClearedBuilding:
     ``price_nano`` is its node price, ``internal_price_nano`` that of internal trades; ``cost`` is c_b of the
     implemented schedule over the horizon (fees included), ``no_trade_cost`` that of the answer without trade,
     ``proven_bound`` v_b at the node price (currency).  ``dispatch`` has the columns of contract 4 for every
-    interval of the horizon: unit, asset, interval, start, power_kw, energy_kwh, state_of_charge_kwh, on.
+    interval of the horizon: unit, asset, interval, start, power_kw, energy_kwh, state_of_charge_kwh, on; in order of
+    the first three.
     """
 
     building: str

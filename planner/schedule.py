@@ -59,11 +59,15 @@ class Schedule:
     def dispatch(self, grid: IntervalGrid) -> pd.DataFrame:
         """The rows of dispatch.parquet for the whole horizon, in unit, asset, interval order."""
         n = len(grid)
-        keys = [key for rows in self.assets for key in rows.keys]
-        if not keys:
+        found = [(key, rows, i) for rows in self.assets for i, key in enumerate(rows.keys)]
+        if not found:
             return _no_dispatch()
-        energy = np.concatenate([rows.draw_wh for rows in self.assets]).ravel() / 1000
-        frame = pd.DataFrame(
+        found.sort(key=lambda one: one[0])
+        keys = [key for key, _, _ in found]
+        energy = np.concatenate([rows.draw_wh[i] for _, rows, i in found]) / 1000
+        on = np.concatenate([rows.on[i] for _, rows, i in found])
+        known = ~np.isnan(on)
+        return pd.DataFrame(
             {
                 "unit": np.repeat([unit for unit, _ in keys], n),
                 "asset": np.repeat([asset for _, asset in keys], n),
@@ -71,13 +75,10 @@ class Schedule:
                 "start": np.tile(pd.DatetimeIndex(grid.starts), len(keys)),
                 "power_kw": energy / grid.hours,
                 "energy_kwh": energy,
-                "state_of_charge_kwh": np.concatenate([rows.stored_kwh for rows in self.assets]).ravel(),
-                "on": pd.array(np.concatenate([rows.on for rows in self.assets]).ravel(), dtype="Float64").astype(
-                    "Int8"
-                ),
+                "state_of_charge_kwh": np.concatenate([rows.stored_kwh[i] for _, rows, i in found]),
+                "on": pd.arrays.IntegerArray(np.where(known, on, 0).astype(np.int8), ~known),
             }
         )
-        return frame.sort_values(["unit", "asset", "interval"], kind="stable", ignore_index=True)
 
 
 def _no_dispatch() -> pd.DataFrame:

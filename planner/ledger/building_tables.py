@@ -99,7 +99,8 @@ def _write_dispatch(folders: Sequence[Path], span: Span, buildings: Sequence[Cle
 
 
 def _of_span(frame: pd.DataFrame, span: Span) -> pd.DataFrame:
+    """The rows of a stretch of the horizon; a frame without any column says nothing of any."""
     if "interval" not in frame:
         return frame
-    frame = frame[frame["interval"].isin(span.intervals + 1)]
-    return frame.sort_values(["unit", "asset", "interval"], kind="stable", ignore_index=True)
+    inside = np.isin(frame["interval"].to_numpy(), span.intervals + 1)
+    return frame if inside.all() else frame[inside].reset_index(drop=True)
