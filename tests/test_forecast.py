@@ -163,6 +163,17 @@ def test_sub_meters_are_taken_out_once() -> None:
     assert np.allclose(found.load_kwh["use"], 3.0)
 
 
+def test_only_devices_without_a_sub_meter_are_said_to_be_inside() -> None:
+    span = ("2026-05-04", "2026-06-08")
+    world = World(dt.date(2026, 6, 10), [{**LOAD, "meter_includes": "battery"}], part_of={"sub": "m"})
+    frames = history("m", "import", *span, 5.0), history("sub", "net", *span, 2.0)
+    found = world.forecast(*frames, batteries=("flat",))
+    assert np.allclose(found.load_kwh["use"], 3.0)
+    assert not any("still inside" in note for note in found.notes)
+    two = world.forecast(*frames, batteries=("flat", "flat"))
+    assert any("of which 1 without a sub-meter" in note for note in two.notes)
+
+
 def test_never_negative_and_said() -> None:
     found = World(dt.date(2026, 6, 10), [LOAD]).forecast(history("m", "net", "2026-05-04", "2026-06-08", -1.0))
     assert np.allclose(found.load_kwh["use"], 0.0)

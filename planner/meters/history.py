@@ -50,6 +50,7 @@ class Histories:
         plants = self._plants_behind(load)
         metered = {plant["meter"]: plant for plant in plants if plant["meter"]}
         parts = [str(m) for m in self.case.meters.loc[self.case.meters["part_of"] == meter, "meter"]]
+        taken_out = 0
         for behind in sorted({*parts, *metered} - {meter}):
             produced = self.production(behind) if behind in metered or behind in self._plant_meters() else None
             inner = -produced if produced is not None else self.draw(behind)
@@ -59,13 +60,14 @@ class Histories:
                 )
                 continue
             use = use - inner
+            taken_out += produced is None and behind not in set(self.case.loads["meter"])
         if meter in metered:
             made = self.series(meter, "production")
             use = use if made is None else use + made
         for plant in plants:
             if not plant["meter"]:
                 use = self._plus_profile(use, load, plant)
-        self._still_inside(load)
+        self._still_inside(load, taken_out)
         return use
 
     def draw(self, meter: str) -> np.ndarray | None:
@@ -136,13 +138,16 @@ class Histories:
         self.notes.append(f"{load['load']}: production of {plant['plant']} added back from its profile, not metered")
         return use + made
 
-    def _still_inside(self, load: dict[str, Any]) -> None:
-        for word in sorted(words(load["meter_includes"]) & set(ASSETS)):
-            frame = self.case.tables[ASSETS[word]]
-            there = int((frame["node"] == load["node"]).sum())
-            if there:
-                note = f"{load['load']}: {word} behind its meter has no history of its own, so past use is still inside"
-                self.notes.append(note)
+    def _still_inside(self, load: dict[str, Any], taken_out: int) -> None:
+        """Say which devices behind a meter are more than the sub-meters that were taken out of it."""
+        included = sorted(words(load["meter_includes"]) & set(ASSETS))
+        there = {word: int((self.case.tables[ASSETS[word]]["node"] == load["node"]).sum()) for word in included}
+        left = sum(there.values()) - taken_out
+        if left <= 0:
+            return
+        names = " and ".join(word for word, count in there.items() if count)
+        which = f", of which {left} without a sub-meter" if taken_out else " without a sub-meter"
+        self.notes.append(f"{load['load']}: {names} behind its meter{which}, so past use is still inside")
 
 
 def words(text: object) -> set[str]:
