@@ -117,5 +117,8 @@ def test_archives_that_are_damaged_or_sheets(tmp_path: Path) -> None:
     (tmp_path / "d.zip").write_bytes(b"PK\x03\x04" + bytes(60))
     (tmp_path / "d.gz").write_bytes(b"\x1f\x8b\x08\x00" + bytes(20))
     with pytest.raises(InvalidInput) as caught:
-        ingest([tmp_path / name for name in ("s.xlsx", "d.zip", "d.gz", "absent.csv", ".")])
-    assert len(caught.value.errors) == 5
+        ingest([tmp_path / name for name in ("s.xlsx", "d.zip", "d.gz", "absent.csv")])
+    assert len(caught.value.errors) == 4
+    with pytest.raises(InvalidInput) as caught:
+        ingest([tmp_path])
+    assert [error.file for error in caught.value.errors] == ["d.gz", "d.zip", "s.xlsx"], "a folder is all its files"
