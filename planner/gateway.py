@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -236,15 +237,30 @@ class LocalGateway:
 
     def _reply(self, round: int, answers: list[Answer], bound: float | None) -> Reply:
         self._note(round, answers)
-        position = np.sum([a.position_kwh for a in answers], axis=0)
-        lots = np.rint(position * 1000 / self.lot_wh).astype(np.int64)
-        cost = micro(sum(a.cost for a in answers))
-        return Reply(round, lots, cost, None if bound is None else micro_below(bound))
+        return summed_reply(round, answers, bound, self.lot_wh)
 
 
 def _paid(schedule: Schedule, ladder: Ladder) -> float:
     """What a schedule costs on a ladder, in currency."""
     return schedule.cost + ladder.charge(schedule.position_wh / 1000)
+
+
+class Answered(Protocol):
+    """A building's position (kWh) and cost (currency)."""
+
+    @property
+    def position_kwh(self) -> Floats: ...
+
+    @property
+    def cost(self) -> float: ...
+
+
+def summed_reply(round: int, answers: Sequence[Answered], bound: float | None, lot_wh: int) -> Reply:
+    """What a group says of its buildings' answers: their sum in whole lots and micro-currency."""
+    position = np.sum([a.position_kwh for a in answers], axis=0)
+    lots = np.rint(position * 1000 / lot_wh).astype(np.int64)
+    cost = micro(sum(a.cost for a in answers))
+    return Reply(round, lots, cost, None if bound is None else micro_below(bound))
 
 
 def micro(cost: float) -> int:

@@ -173,6 +173,10 @@ def test_a_log_from_writing_to_the_first_broken_entry(town: Call) -> None:
     (path, *_) = sorted(Path("box").glob("*.envelope"))
     assert town("log", "prove", "smoke", path.stem).code == 0
     assert town("log", "prove", "smoke", "0" * 64).code == 1
+    assert town("log", "erase", "smoke", path.stem[:16]).code == 2, "only a whole hash is forgotten"
+    assert town("log", "erase", "smoke", path.stem).code == 0
+    assert town("log", "prove", "smoke", path.stem).code == 1
+    assert town("log", "verify", "smoke", "--json").told["first_broken"] is None
     db = sqlite3.connect("smoke/node.sqlite")
     db.execute("UPDATE log_entry SET leaf = zeroblob(32) WHERE n = 1")
     db.commit()

@@ -1,4 +1,4 @@
-"""The audit log of a node: check it, hand its public part to an auditor, prove that an entry is in it."""
+"""The audit log of a node: check it, hand its public part to an auditor, prove an entry, forget what one tells of."""
 
 from __future__ import annotations
 
@@ -118,6 +118,31 @@ def prove(
     return Exit.DONE if found else Exit.NOT_CLEAN
 
 
+def erase(
+    console: Console,
+    node: NodePath,
+    message: Annotated[
+        str, typer.Argument(metavar="HASH", help="SHA-256 of an envelope, roster or report.", show_default=False)
+    ],
+) -> int:
+    """Forget what a message's entries tell of, for good: the chain still holds, and its leaves say nothing any more.
+
+    \b
+    Example: planner log erase nodes/market 6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d
+    """
+    from planner.security.log import Record, forget
+
+    _, _, _, records = _read(node)
+    found = [n for n, (_, told) in sorted(records.items()) if Record.from_bytes(told).subject == message.lower()]
+    if not found:
+        raise refuse("no entry tells of it", "give the whole hash; planner log prove finds it", message[:64])
+    db = sqlite3.connect(node / "node.sqlite", isolation_level=None, timeout=30)
+    forget(db, found)
+    db.close()
+    console.result(f"forgot {counted(len(found), 'record')}", {"erased": found})
+    return Exit.DONE
+
+
 def _verify_run(console: Console, run: Path) -> int:
     from planner.security.clearlog import check_clear_log
     from planner.security.roster import Roster
@@ -187,4 +212,4 @@ def _only_grew(entries: list[Entry], data: bytes, keys: dict[str, bytes]) -> boo
     return is_consistent(told.size, bytes.fromhex(told.root), len(leaves), root_of(leaves), proof)
 
 
-COMMANDS = {"verify": verify, "extract": extract, "prove": prove}
+COMMANDS = {"verify": verify, "extract": extract, "prove": prove, "erase": erase}

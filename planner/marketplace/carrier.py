@@ -14,14 +14,14 @@ from typing import Any
 from planner.fleet import NO_TIME, Kept, Spent
 from planner.groups import Group
 from planner.hearing import BOUNDS_NEEDED, Hearing, HeldBack, Sealed, Uttered
-from planner.marketplace.messages import CLOSE, SETTLE, TYPES
+from planner.marketplace.mail import Numbered, notice
+from planner.marketplace.messages import CLOSE, SETTLE
 from planner.marketplace.numbers import question_body
 from planner.marketplace.office import Office
 from planner.marketplace.store import Row
 from planner.questions import Bound, BoundAt, Fault, Price, Question, Silence
 from planner.security.masking import LANE, unmasked_sum
 from planner.security.opening import Opened, message_hash, open_envelope, verify_envelope
-from planner.security.outgoing import send_notice
 from planner.security.refusal import Reason, require
 
 CLOCK = "clock"
@@ -128,17 +128,7 @@ class Carrier:
     def _post(self, kind: str, body: dict[str, Any], to: str, stream: str, sequence: int) -> None:
         office = self.office
         at = office.now()
-        data = send_notice(
-            TYPES[kind],
-            body,
-            office.me,
-            [to],
-            office.roster,
-            at,
-            stream=stream,
-            round_id=office.clear_id,
-            sequence=sequence,
-        )
+        data = notice(office.me, office.roster, kind, body, to, Numbered(stream, office.clear_id, sequence), at)
         verified = verify_envelope(data, office.roster)
         office.store.add(Opened(verified.header, verified.sender, verified.message_hash, b"", None), data, at)
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from planner.fleet import NO_TIME, Kept, Spent
-from planner.gateway import LocalGateway, micro, micro_below
+from planner.gateway import LocalGateway, micro, micro_below, summed_reply
 from planner.groups import Group
 from planner.marketplace.numbers import pack, unpack
 from planner.quantise import Floats, Ints
@@ -178,7 +178,4 @@ class CohortGateway:
 
     def _reply(self, round: int, parts: list[Part], bound: float | None) -> Reply:
         self.answered[round] = parts
-        position = np.sum([part.position_kwh for part in parts], axis=0)
-        lots = np.rint(position * 1000 / self.lot_wh).astype(np.int64)
-        cost = micro(sum(part.cost for part in parts))
-        return Reply(round, lots, cost, None if bound is None else micro_below(bound))
+        return summed_reply(round, parts, bound, self.lot_wh)

@@ -23,6 +23,23 @@ def now() -> int:
     return int(time.time())
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """A message's place: its stream, its clear, and its number there."""
+
+    stream: str
+    clear_id: str
+    sequence: int
+
+
+def notice(
+    me: Identity, roster: Roster, kind: str, body: Mapping[str, Any], to: str, where: Numbered, at: int
+) -> bytes:
+    """The envelope of one message of a clear that is no release; raises Refused."""
+    stream, clear_id, sequence = where.stream, where.clear_id, where.sequence
+    return send_notice(TYPES[kind], body, me, [to], roster, at, stream=stream, round_id=clear_id, sequence=sequence)
+
+
 @dataclass
 class Mail:
     """``within`` is the stream of the cohort's own talk."""
@@ -50,18 +67,8 @@ class Mail:
         return self._send(kind, body, to, self.within, self._letter)
 
     def _send(self, kind: str, body: Mapping[str, Any], to: str, stream: str, sequence: int) -> bytes:
-        at = self.clock()
-        return send_notice(
-            TYPES[kind],
-            body,
-            self.me,
-            [to],
-            self.roster,
-            at,
-            stream=stream,
-            round_id=self.clear_id,
-            sequence=sequence,
-        )
+        where = Numbered(stream, self.clear_id, sequence)
+        return notice(self.me, self.roster, kind, body, to, where, self.clock())
 
     def open(self, envelope: bytes) -> Opened:
         """What came; raises Refused.  A question asked again is the same question: its number is looked at, later."""

@@ -13,11 +13,10 @@ from typing import ClassVar
 
 from planner.hearing import MARKET
 from planner.marketplace.client import Link, TurnedAwayError, UnreachableError
-from planner.marketplace.messages import TYPES
+from planner.marketplace.mail import Numbered, notice
 from planner.marketplace.service import Marketplace
 from planner.problems import InvalidInput, Problem
 from planner.security.opening import Opened, verify_envelope
-from planner.security.outgoing import send_notice
 
 TAIL = "tail"
 TAIL_S = 0.25
@@ -68,18 +67,8 @@ class Standby(Marketplace):
         """Fetch the rows beyond the last one; how many there were."""
         last = self.store.last_id
         self._tails = max(self._tails + 1, time.time_ns() // 1_000_000)
-        at = self.office.now()
-        request = send_notice(
-            TYPES[TAIL],
-            {"after": last},
-            self.me,
-            [MARKET],
-            self.roster,
-            at,
-            stream=TAIL,
-            round_id=self.market.clear_id,
-            sequence=self._tails,
-        )
+        where = Numbered(TAIL, self.market.clear_id, self._tails)
+        request = notice(self.me, self.roster, TAIL, {"after": last}, MARKET, where, self.office.now())
         rows = self.link.post(request)
         for number, envelope in rows:
             verified = verify_envelope(envelope, self.roster)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -130,10 +130,6 @@ class Log:
         self._db.execute("INSERT INTO log_checkpoint VALUES (?, ?)", (number, document))
         return document
 
-    def erase(self, n: int) -> None:
-        """Forget salt and record of entry ``n``: the chain and the tree still verify, the leaf says nothing."""
-        self._db.execute("DELETE FROM log_private WHERE n = ?", (n,))
-
     def entries(self) -> Iterator[Entry]:
         """The public part, in order."""
         return entries_of(self._db)
@@ -146,6 +142,12 @@ class Log:
     def _peaks(self) -> tuple[bytes, ...]:
         row = self._db.execute("SELECT peaks FROM log_peaks").fetchone()
         return () if row is None else tuple(row[0][i : i + HASH_BYTES] for i in range(0, len(row[0]), HASH_BYTES))
+
+
+def forget(db: sqlite3.Connection, entries: Iterable[int]) -> None:
+    """Erase salt and record of entries: the chain and the tree still verify, the leaves say nothing."""
+    db.execute("PRAGMA secure_delete = ON")
+    db.executemany("DELETE FROM log_private WHERE n = ?", ((n,) for n in entries))
 
 
 def leaf_of(salt: bytes, record: bytes) -> bytes:

@@ -30,6 +30,7 @@ from planner.questions import Alone
 from planner.security.entities import Entity
 from planner.security.envelope import Header, seal
 from planner.security.hpke import Kem
+from planner.security.journal import Journal
 from planner.security.keys import Identity
 from planner.security.messages import release_types
 from planner.security.opening import message_hash
@@ -127,7 +128,8 @@ def main() -> None:
     print(f"keys and answers of {asked.gateways} gateways made in {time.perf_counter() - began:.1f} s")
     with tempfile.TemporaryDirectory(prefix="planner-") as scratch:
         store = MessageStore(Path(scratch) / "messages")
-        office = Office(identities[MARKET], roster, store, DAY, asked.intervals, now)
+        journal = Journal(Path(scratch) / "node.sqlite", identities[MARKET], DAY, now)
+        office = Office(identities[MARKET], roster, store, DAY, asked.intervals, now, journal=journal)
         groups = [Group(f"g-{name}", GroupKind.BUILDING, (), "city") for name in names(asked.gateways)]
         carrier = Carrier(office, groups, names(asked.gateways), LIMIT_S)
         listening = Listening(office)

@@ -14,7 +14,7 @@ from planner.security import strict
 from planner.security.clearlog import check_clear_log, clear_log
 from planner.security.documents import CHECKPOINT_TYPE, payload_of
 from planner.security.keys import LocalSigner, signing_key_id
-from planner.security.log import Kind, Log, Record, checkpoints_of, leaf_of, privates_of
+from planner.security.log import Kind, Log, Record, checkpoints_of, forget, leaf_of, privates_of
 from planner.security.logcheck import LogVerdict, check_log, extract, read_extract
 from planner.security.merkle import root_of
 from planner.security.opening import message_hash
@@ -86,7 +86,7 @@ def test_T_A04_erasing_a_salt(world: World) -> None:
     salt, stored = privates_of(db)[2]
     assert stored == record.to_bytes()
     assert leaf_of(salt, stored) == before[2]
-    log.erase(2)
+    forget(db, [2])
     assert 2 not in privates_of(db)
     assert [entry.leaf for entry in log.entries()] == before
     assert hashlib.sha256(record.to_bytes()).digest() != before[2] != leaf_of(bytes(32), record.to_bytes())
@@ -210,7 +210,7 @@ def test_T_A05_release_and_report_come_together(kinds: Any, broken: int | None, 
 
 
 def test_T_A04_the_log_holds_after_an_erasure(month: Any) -> None:
-    month[0].erase(3)
+    forget(month[1], [3])
     verdict = kept(*month)
     assert verdict.holds
     assert verdict.records == 22
