@@ -121,7 +121,7 @@ def test_T_P12_shares(seen: Seen, party: str, tmp_path: Path) -> None:  # noqa: 
 
 
 def test_T_P12_words_and_notebook(seen: Seen) -> None:  # noqa: N802
-    said = [*seen.words, repr(seen.run), seen.run._repr_html_()]
+    said = [*seen.words, repr(seen.run), seen.run._repr_html_(), repr(planner.read_case(seen.case))]
     nothing_in({"words": "\n".join(said).encode()})
 
 

@@ -150,6 +150,15 @@ def test_answers_of_two_groups_of_the_same_buildings(site: Site, changed: int, l
     assert leaves or step(decision) is Step.SUCCESSIVE
 
 
+def test_one_who_moves_where_nobody_did_is_a_change(site: Site) -> None:
+    """A building that said nothing but zeros alone, and the sum in which one of it does something."""
+    house, *_, everybody = houses(site)
+    assert isinstance(site.say(house, day(1), 0, clear="alone"), Release)
+    moved = np.full((100, 1), 50)
+    moved[1:20] = 0
+    assert step(site.say(everybody, day(1), moved, clear="summed")) is Step.SUCCESSIVE
+
+
 # --- the same day again
 
 
@@ -282,6 +291,8 @@ def test_T_P22_one_leaves_a_group_of_thirty(site: Site) -> None:
         assert step(site.say(now, day(1, month))) is Step.CHURN
     now = site.enrolled(range(5, 30), day(1, 10))
     assert isinstance(site.say(now, day(1, 10)), Release)
+    now = site.enrolled(range(6, 30), day(1, 11))  # one since October, six since June
+    assert step(site.say(now, day(1, 11))) is Step.CHURN
 
 
 def test_a_group_of_sixty_does_not_wait(site: Site) -> None:
