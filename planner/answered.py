@@ -19,6 +19,9 @@ class Prices:
     """Zone prices (zones, n) and feeder surcharges (feeders, n), currency per MWh, as published: on the tick.
 
     ``low`` and ``high`` are the range of each zone price; ``indicative`` marks ends that no decision set.
+    ``converged``: what the answers promise exceeds what these prices prove by no more than the gap asked.  That is the
+    sum over all buildings of how far each one's best at the price lies below its answers (its reduced cost, never
+    positive), so no building's is larger; of each alone the marketplace may not know.
     """
 
     zone: Floats

@@ -53,7 +53,7 @@ def clear(
     gap: float | None = None,
     time_limit: float | None = None,
     price_of_locality: bool = False,
-    fleet: str = "local",
+    fleet: str = "auto",
     deadline: str | None = None,
     warm: Path | str | None = None,
     without: Sequence[str] = (),
@@ -64,14 +64,14 @@ def clear(
 ) -> Run:
     """Clear one delivery day of ``case`` and return the audited run.
 
-    ``out`` is the run folder (a temporary one if left out).  ``date``, ``mode``, ``gap`` (relative) and
-    ``time_limit`` (seconds) win over the case's settings.  ``price_of_locality`` clears a second time without walls
-    and fees and reports what asking the neighbour first cost.  ``fleet`` says where gateways run: local, processes:N,
-    ray or ray:ADDRESS.  By ``deadline`` (HH:MM in the case's timezone) there is an answer, with its gap.  ``warm`` is
-    an earlier run whose prices are the first ones; buildings at or below the nodes ``without`` stay dark;
-    ``disclosure`` "sum" puts the groups of one place together.  A clear into ``out`` that was cut off goes on where
-    it was.  ``ledger`` is the file in which the site remembers what left it (one for all runs of the case beside
-    ``out``, if left out).  Raises InvalidInput with every problem at once.
+    ``out`` is the run folder (a temporary one if left out).  ``date``, ``mode``, ``gap`` (relative) and ``time_limit``
+    (seconds) win over the case's settings.  ``price_of_locality`` clears a second time without walls and fees and
+    reports what asking the neighbour first cost.  ``fleet`` says where gateways run: auto (one process a core for a
+    large city, else here), local, processes:N, ray or ray:ADDRESS.  By ``deadline`` (HH:MM in the case's timezone)
+    there is an answer, with its gap.  ``warm`` is an earlier run whose prices are the first ones; buildings at or below
+    the nodes ``without`` stay dark; ``disclosure`` "sum" puts the groups of one place together.  A clear into ``out``
+    that was cut off goes on where it was.  ``ledger`` is the file in which the site remembers what left it (one for all
+    runs of the case beside ``out``, if left out).  Raises InvalidInput with every problem at once.
     """
     began = time.perf_counter()
     wishes = Wishes(deadline, Path(warm) if warm else None, tuple(without), _is_sum(disclosure), fleet_of(fleet))

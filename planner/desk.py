@@ -106,6 +106,7 @@ class Desk:
         self.voices: list[SpeakingGateway] = []
         self.hearing: Hearing | None = None
         self.spread: Spread | None = None
+        where = where.for_city(sum(len(b.units) for b in city.buildings) * len(city.grid))
         if where.places and case.settings.solver.mode == "decentralised":
             self.spread = Spread(self.bright, self.recipes, where.maker(policy.gated), where.places)
         if policy.gated:

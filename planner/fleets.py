@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -12,19 +13,30 @@ from planner.problems import InvalidInput, Problem
 from planner.spread import MakePlace
 
 MOST_PROCESSES = 256
-HINT = "local, processes:N (as processes:2), ray, ray:ADDRESS"
+HINT = "auto, local, processes:N (as processes:2), ray, ray:ADDRESS"
 APART = (
     "gateways behind sockets have folders and keys of their own: planner split CASE, then planner marketplace serve "
     "and planner gateway run --marketplace URL; planner marketplace demo shows all of it"
 )
+LARGE = 100_000
+"""Units times intervals from which a process beside this one earns back what its start costs."""
 
 
 @dataclass(frozen=True)
 class Where:
-    """The places of a fleet: how many, and how one is made; none where gateways run in this process."""
+    """The places of a fleet: how many, and how one is made; none where gateways run in this process.
+
+    ``fits`` itself to the city where nobody named a fleet: words do not depend on it.
+    """
 
     places: int = 0
     cluster: bool = False
+    fits: bool = False
+
+    def for_city(self, unit_intervals: int) -> Where:
+        """As named; else one process a core for a large city."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return Where(cores) if self.fits and unit_intervals >= LARGE and cores > 1 else self
 
     def maker(self, gated: bool) -> MakePlace:
         """How a place is made; ``gated`` gateways also tell the units' positions to their gate."""
@@ -32,12 +44,16 @@ class Where:
 
 
 LOCAL = Where()
+FITTING = Where(fits=True)
+
+
+PLAIN = {"auto": FITTING, "local": LOCAL}
 
 
 def fleet_of(text: str) -> Where:
     """The place that ``text`` names; raises InvalidInput."""
-    if text == "local":
-        return LOCAL
+    if text in PLAIN:
+        return PLAIN[text]
     found = re.fullmatch(r"processes:(\d{1,4})", text)
     if found and 1 <= int(found[1]) <= MOST_PROCESSES:
         return Where(int(found[1]))

@@ -98,8 +98,8 @@ class SpeakingGateway:
         match self.inner.answer(question), question:
             case Reply() as reply, Alone() | Slice() | Price():
                 return self._say_answer(reply)
-            case Commitment(), Revert():
-                return HeldBack()
+            case Commitment() as made, Revert():
+                return self._say_again(made)
             case Commitment() as made, _:
                 return self._say_commitment(made, before)
             case (Bound() | Silence()) as word, _:
@@ -114,6 +114,15 @@ class SpeakingGateway:
             self.inner.schedules = before
             return Silence(said.reason)
         return Sealed(said)
+
+    def _say_again(self, made: Commitment) -> Uttered:
+        """What stands after a commitment was taken back, so that the last word sent is what is cleared.
+
+        Where the gate will not repeat it, the marketplace takes the one before the last, which it knows.
+        """
+        fields = {"position_wh": tuple(made.position_wh.tolist()), "cost": made.cost_micro}
+        said = self._release("commit", fields, self.inner.delta_wh())
+        return HeldBack() if isinstance(said, Refusal) else Sealed(said)
 
     def _say_answer(self, reply: Reply) -> Uttered:
         fields = {"round": reply.round, "lots": tuple(reply.lots.tolist()), "cost": reply.cost_micro}

@@ -43,8 +43,8 @@ def clear(
         bool, typer.Option("--price-of-locality", help="Clear again without walls and compare (internal, lab).")
     ] = False,
     fleet: Annotated[
-        str, typer.Option(metavar="F", help="Where gateways run: local, processes:2, ray, ray:10.0.0.1:6379.")
-    ] = "local",
+        str, typer.Option(metavar="F", help="Where gateways run: auto, local, processes:2, ray, ray:10.0.0.1:6379.")
+    ] = "auto",
     deadline: Annotated[
         str | None,
         typer.Option(metavar="HH:MM", help="Have an answer by then, as 11:45, in the case's time.", show_default=False),

@@ -96,9 +96,11 @@ def _dark(papers: Papers) -> list[str]:
     groups, cost = int(told.get("groups_dark") or 0), told.get("dark_cost")
     if not groups or cost is None:
         return []
+    failed = [f"{name} {reason}" for name, reason in sorted((told.get("faults") or {}).items())]
     who = "One group is dark today and plans" if groups == 1 else f"{groups} groups are dark today and plan"
     own = "its own costs" if groups == 1 else "their own costs"
-    return [f"{who} alone: {own}, {with_unit(cost, papers.currency)}, are not in these numbers."]
+    said = [f"{who} alone: {own}, {with_unit(cost, papers.currency)}, are not in these numbers."]
+    return said + [f"What failed, by group: {'; '.join(failed)}."] * bool(failed)
 
 
 def _cost_tiles(papers: Papers) -> list[Tile]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -168,6 +169,17 @@ def test_processes_say_the_same_and_one_that_is_killed_comes_back(here: Answered
     assert not spread.lost
     same(found, here)
     assert all(place.process.poll() is not None for place in made)
+
+
+def test_only_a_large_city_whose_fleet_nobody_named_is_spread_by_itself() -> None:
+    from planner.fleets import LARGE, LOCAL, fleet_of
+
+    auto = fleet_of("auto")
+    cores = len(os.sched_getaffinity(0))
+    assert auto.for_city(LARGE - 1).places == 0
+    assert auto.for_city(LARGE).places == (cores if cores > 1 else 0)
+    assert fleet_of("local").for_city(10 * LARGE) == LOCAL
+    assert fleet_of("processes:3").for_city(10 * LARGE).places == 3
 
 
 @pytest.mark.parametrize("text", ["", "processes", "processes:0", "processes:9999", "process:2", "rays", "locally"])
