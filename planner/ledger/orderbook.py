@@ -114,7 +114,7 @@ def _acceptances(root: Path, found: Cleared, case: Case) -> None:
             "interval": rows.place[order] % found.book.intervals + 1,
             "price_per_mwh": price_text(np.rint(rows.price[order] * 1000).astype(np.int64)),
             "accepted_kwh": energy_text(rows.accepted[order]),
-            "ratio": np.round(ratio[order], 9),
+            "ratio": np.round(ratio[order], 12),  # one row may be of several GWh
             "surplus": amount_text(_surplus(found, result)[order]),
             "reason": pa.array(result.reason[order].tolist(), type=pa.string()),
         },

@@ -59,8 +59,11 @@ def rounded(market: BookModel, x: Floats) -> Floats:
     out[market.taken[taken]] = 1.0
     if len(c):
         out[market.active] = x[market.active] >= 0.5
-    others = np.setdiff1d(np.flatnonzero(market.model.integer), np.concatenate([market.taken, market.active]))
-    out[others] = x[others] >= 0.5
+    for group in market.model.members("line"):
+        if "reversed" in group.template.variables:
+            # relaxed, a direction may stand at half where the flow is small: the flow itself tells
+            back = x[group.columns("reverse")] > x[group.columns("forward")]
+            out[group.columns("reversed")] = back
     return np.clip(out, market.model.lower, market.model.upper)
 
 
