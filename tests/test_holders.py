@@ -97,8 +97,10 @@ def test_nobody_finds_another_one_in_a_private_folder(case_folder: Folder, tmp_p
 
 def test_private_folders_are_private(case_folder: Folder, tmp_path: Path) -> None:
     split(case_folder.read(), tmp_path / "parts")
-    for path in (tmp_path / "parts/buildings", *(tmp_path / "parts/buildings").iterdir()):
-        assert path.stat().st_mode & 0o777 == 0o700
+    private = tmp_path / "parts/buildings"
+    for path in (private, *private.rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+    assert (tmp_path / "parts/market/case.toml").stat().st_mode & 0o044, "who may read it is the market's affair"
     with pytest.raises(InvalidInput, match="is not empty"):
         split(case_folder.read(), tmp_path / "parts")
 

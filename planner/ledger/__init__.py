@@ -10,12 +10,12 @@ import pandas as pd
 
 from planner.cleared import Cleared
 from planner.ledger.building_case import write_building_cases
-from planner.ledger.building_tables import PRIVATE, write_buildings
+from planner.ledger.building_tables import write_buildings
 from planner.ledger.by_building import CaseByBuilding
 from planner.ledger.case_rows import allocated_wh
 from planner.ledger.certificate import certificate, output_sha256
 from planner.ledger.documents import write_json
-from planner.ledger.folder import add_file, begin, open_partial, publish, refuse_taken
+from planner.ledger.folder import PRIVATE, add_file, begin, open_partial, publish, refuse_taken
 from planner.ledger.holders import Parting, write_holders
 from planner.ledger.market_case import write_market_case
 from planner.ledger.market_tables import write_market

@@ -14,12 +14,11 @@ import pyarrow as pa
 
 from planner.cleared import Cleared, ClearedBuilding
 from planner.ledger.documents import write_json
+from planner.ledger.folder import PRIVATE
 from planner.ledger.market_tables import Span, spans
 from planner.ledger.tables import Clock, ledger_columns, repeated, write_csvs, write_parquet
 from planner.money import energy_text, price_text
 from planner.settlement import BlockLedger
-
-PRIVATE = 0o700
 
 
 def write_buildings(

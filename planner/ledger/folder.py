@@ -13,6 +13,9 @@ MARKER = ".allotment"
 CERTIFICATE = "certificate.json"
 LOG = "rounds.jsonl"
 """What a clear keeps of its rounds while it runs (planner/roundlog.py)."""
+PRIVATE = 0o700
+"""Mode of a folder that nobody but its owner may open."""
+PRIVATE_FILE = 0o600
 AT_ONCE = 16
 """Files that are waited for at a time until they are on disk."""
 
@@ -44,6 +47,7 @@ def publish(partial: Path, run: Path, *, force: bool = False) -> Path:
     refuse_taken(run, force)
     (partial / MARKER).unlink()
     (partial / LOG).unlink(missing_ok=True)
+    _close(partial)
     _sync(partial)
     replaced = run.with_name(run.name + ".replaced")
     if run.exists():
@@ -60,6 +64,8 @@ def add_file(run: Path, name: str, content: str | bytes) -> Path:
     path = run / name
     fresh = path.with_name(path.name + ".partial")
     fresh.write_bytes(content.encode() if isinstance(content, str) else content)
+    if _private(path.parent):
+        fresh.chmod(PRIVATE_FILE)
     _sync_file(fresh)
     fresh.replace(path)
     _sync_folder(run)
@@ -79,6 +85,20 @@ def refuse_taken(run: Path, force: bool = False) -> None:
 
 def _invalid(path: Path, what: str, hint: str) -> InvalidInput:
     return InvalidInput([Problem(path.name, 0, what, hint=hint)])
+
+
+def _close(root: Path) -> None:
+    """Leave what lies below a folder that its owner alone may open to him alone, wherever it is copied to."""
+    for folder, folders, files in os.walk(root):  # from above: what is closed here is found closed below
+        if _private(Path(folder)):
+            for name in files:
+                Path(folder, name).chmod(PRIVATE_FILE)
+            for name in folders:
+                Path(folder, name).chmod(PRIVATE)
+
+
+def _private(folder: Path) -> bool:
+    return os.name == "posix" and folder.stat().st_mode & 0o077 == 0
 
 
 def _sync(root: Path) -> None:

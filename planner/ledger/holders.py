@@ -19,11 +19,10 @@ import pandas as pd
 
 from planner.cleared import Wh
 from planner.groups import Group, GroupKind
-from planner.ledger.building_tables import PRIVATE
 from planner.ledger.by_building import CaseByBuilding
 from planner.ledger.case_rows import INSIDE, Write, allocation_rows, starts_of, writer
 from planner.ledger.documents import mapping_toml
-from planner.ledger.folder import open_partial, publish
+from planner.ledger.folder import PRIVATE, open_partial, publish
 from planner.ledger.market_case import write_market_case
 from planner.ledger.tables import write_csv
 from planner.meters import table as readings

@@ -15,7 +15,7 @@ from planner.ledger.building_tables import write_buildings
 from planner.ledger.by_building import CaseByBuilding
 from planner.ledger.certificate import certificate
 from planner.ledger.documents import write_json
-from planner.ledger.folder import add_file, open_partial, publish
+from planner.ledger.folder import PRIVATE, add_file, open_partial, publish
 from planner.ledger.market_case import write_market_case
 from planner.ledger.market_tables import write_market
 from planner.ledger.outbox import write_outbox
@@ -53,9 +53,9 @@ def write_building_part(
 ) -> Path:
     """The folder of the only building there is, as it would lie in a run."""
     partial = open_partial(out)
+    partial.chmod(PRIVATE)
     write_buildings([partial], cleared.buildings, cleared, ledger, Clock(cleared.starts, case.settings.timezone))
     write_building_cases([partial / "case"], CaseByBuilding(case, city), cleared, cleared.buildings)
     for name, content in sorted(extra.items()):
         add_file(partial, name, content)
-    partial.chmod(0o700)
     return publish(partial, out)

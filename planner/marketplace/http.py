@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from planner.security import strict
 from planner.security.opening import refusal_reply
-from planner.security.refusal import Refused
+from planner.security.refusal import Reason, Refused
 
 PATH = "/v1/messages"
 MAX_HEAD_BYTES = 8192
@@ -86,10 +88,10 @@ class Server:
             body = b""
             try:
                 body = await self._body(first, reader)
-                status, reply, goes_on = b"200 OK", self.receive(body), True
+                status, reply, goes_on = b"200 OK", self._received(body), True
             except (_CrookedError, Refused) as refused:
                 if isinstance(refused, Refused):
-                    self.on_refused(refused, body)
+                    self._refused(refused, body)
                 await asyncio.sleep(max(0.0, came + REFUSAL_S - loop.time()))
                 status, reply = b"403 Forbidden", refusal_reply(body)
                 goes_on = isinstance(refused, Refused)
@@ -97,6 +99,23 @@ class Server:
             await asyncio.wait_for(writer.drain(), BODY_S)
             if not goes_on:
                 return
+
+    def _received(self, body: bytes) -> bytes:
+        """The reply to a body; a fault of this side is refused as anything else, since silence would tell it."""
+        try:
+            return self.receive(body)
+        except Refused:
+            raise
+        except Exception as fault:
+            asyncio.get_running_loop().call_exception_handler({"message": f"a fault of this side: {_place(fault)}"})
+            raise Refused(Reason.FAULT) from None
+
+    def _refused(self, refused: Refused, body: bytes) -> None:
+        """Tell why; a full disk, which may be the cause, must not become a broken connection here."""
+        try:
+            self.on_refused(refused, body)
+        except Exception as fault:
+            asyncio.get_running_loop().call_exception_handler({"message": f"a refusal is not logged: {_place(fault)}"})
 
     async def _body(self, first: bytes, reader: asyncio.StreamReader) -> bytes:
         """The body of one request of the only form there is."""
@@ -109,6 +128,12 @@ class Server:
             return await asyncio.wait_for(reader.readexactly(length), BODY_S)
         except (asyncio.IncompleteReadError, TimeoutError):
             raise _CrookedError from None
+
+
+def _place(fault: Exception) -> str:
+    """Kind and line of an exception, without its words: they may quote what was sent."""
+    last = traceback.extract_tb(fault.__traceback__)[-1]
+    return f"{type(fault).__name__} at {Path(last.filename).name}:{last.lineno}"
 
 
 def _length(head: bytes) -> int:

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     INVITE = "invite"
     STORE = "store behind its own mark"
     LOG = "log"
+    FAULT = "a fault on this side"
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an outcome, not an error of the program

@@ -60,8 +60,8 @@ def test_the_tree_is_the_contracts(run: Path) -> None:
 
 
 def test_a_buildings_folder_is_nobody_elses(run: Path) -> None:
-    for folder in (run / "buildings", run / "buildings" / "b1"):
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for path in (run / "buildings", *(run / "buildings").rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
 def test_the_same_clear_gives_the_same_bytes(world: World, run: Path, tmp_path: Path) -> None:

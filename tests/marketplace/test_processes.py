@@ -79,6 +79,8 @@ def test_three_gateways_in_folders_of_their_own(tmp_path: Path) -> None:
     for folder in city.root.glob("nodes/*"):
         assert cli.run(["log", "verify", str(folder)]) == 0
         assert {path.stat().st_mode & 0o077 for path in folder.glob("*") if path.suffix != ".json"} == {0}
+    papers = parts.glob("buildings/*/runs/**/*")
+    assert {path.stat().st_mode & 0o077 for path in papers} == {0}
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from planner.security.entities import Entity
 from planner.security.keys import Identity
 from planner.security.outgoing import send_notice
 from planner.security.policy import EXCHANGE
+from planner.security.refusal import Reason
 from planner.security.roster import Roster
 
 DAY = "2026-10-25"
@@ -150,6 +152,27 @@ def test_every_refusal_looks_the_same(serving: Serving) -> None:
     head, size = next(iter(shapes.values()))
     assert head.startswith(b"HTTP/1.1 403 ")
     assert size > 64
+
+
+@pytest.mark.parametrize("also_the_log", [False, True])
+def test_a_fault_of_this_side_looks_the_same(
+    serving: Serving, caplog: pytest.LogCaptureFixture, also_the_log: bool
+) -> None:
+    """A full disk or a mistake of ours: refused, told to the operator without what was sent, and serving goes on."""
+
+    def broken(*_: object) -> bytes:
+        raise sqlite3.OperationalError("disk full while keeping 417 kWh")
+
+    usual, receive, told = shape(serving.say(request(b"hello"))), serving.server.receive, serving.server.on_refused
+    reasons: list[str] = []
+    serving.server.receive = broken
+    serving.server.on_refused = broken if also_the_log else lambda refused, _: reasons.append(refused.reason)
+    assert shape(serving.say(request(slot()))) == usual
+    assert reasons == ([] if also_the_log else [Reason.FAULT])
+    assert "OperationalError at test_refusals.py:" in caplog.text
+    assert "417" not in caplog.text
+    serving.server.receive, serving.server.on_refused = receive, told
+    assert serving.say(request(slot())).startswith(b"HTTP/1.1 200 OK")
 
 
 CROOKED = {
