@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from functools import partial
 
+from planner.beside import cores
 from planner.cluster import RayPlace, join
 from planner.pool import ProcessPlace
 from planner.problems import InvalidInput, Problem
@@ -35,8 +35,7 @@ class Where:
 
     def for_city(self, unit_intervals: int) -> Where:
         """As named; else one process a core for a large city."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return Where(cores) if self.fits and unit_intervals >= LARGE and cores > 1 else self
+        return Where(cores()) if self.fits and unit_intervals >= LARGE and cores() > 1 else self
 
     def maker(self, gated: bool) -> MakePlace:
         """How a place is made; ``gated`` gateways also tell the units' positions to their gate."""

@@ -148,8 +148,9 @@ def check_shares(m: Market, found: Findings) -> None:
     table = m.case("allocations")
     if table is None:
         return
-    for b in m.run.buildings:
-        given = case_series(table, m.grid, "node", (b.id,), "energy_kwh", resource=True)[0] * 1000
+    names = tuple(b.id for b in m.run.buildings)
+    every = case_series(table, m.grid, "node", names, "energy_kwh", resource=True) * 1000 if names else ()
+    for b, given in zip(m.run.buildings, every, strict=True):
         held = b.allocation.sum(axis=0)
         wrong = ~np.isnan(given) & (np.abs(held - np.nan_to_num(given)) > 0.5)
         what = "units do not hold what the building is allocated (Wh)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,14 @@ class Building:
         """Keep what others ask about a building, and not what its own checks alone look at."""
         for name in LARGE:
             self.__dict__.pop(name, None)
+
+    def remembered(self) -> dict[str, Any]:
+        """What is known of the building so far, for another process."""
+        return {name: known for name, known in self.__dict__.items() if name not in ("run", "terms")}
+
+    def remember(self, known: Mapping[str, Any]) -> None:
+        """Take over what ``remembered`` gave."""
+        self.__dict__.update(known)
 
     @property
     def grid(self) -> Grid:

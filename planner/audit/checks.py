@@ -61,6 +61,8 @@ OF_BUILDINGS: tuple[Check, ...] = (
     (("S5",), money.check_statements),
     (("S5", "S6"), dues.check_ledger),
 )
+BESIDE_OTHERS = frozenset({prices.check_node_prices})
+"""Those of a building that look at other buildings as well."""
 OF_MARKET: tuple[Check, ...] = (
     (("C14",), balance.check_balance),
     (("C14",), balance.check_group_positions),

@@ -54,6 +54,7 @@ class Evidence:
         self.root, self.part = root, part_of(root)
         self.windows: dict[tuple[str, str], tuple[Window, ...]] = {}  # kept by shifting.spans
         self.open_times: dict[tuple[str, ...], npt.NDArray[np.bool_]] = {}  # kept by components
+        self.first_behind: dict[tuple[str, tuple[str, ...]], Building] | None = None  # kept by prices
         self._tables: dict[str, Table | Exception] = {}
         self._listings: dict[str, frozenset[str]] = {}
 

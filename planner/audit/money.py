@@ -90,17 +90,21 @@ def check_market_ledger(run: Evidence, found: Findings) -> None:
 def check_least_fees(run: Evidence, found: Findings) -> None:
     """S5: a group pays the fees on its position, or more where its buildings were on both sides."""
     m, n = run.market, run.grid.settled
-    names, positions = m.group_positions
+    (names, positions), fees = m.group_positions, _paid(read_ledger(run.table(MARKET)), "fee")
     buy, sell = price_nano(m.terms.fee_buy), price_nano(m.terms.fee_sell)
     for name, q in zip(names, positions[:, :n], strict=True):
-        paid, least = _fees_paid(run, name), buy * int(np.maximum(q, 0).sum()) + sell * int(np.maximum(-q, 0).sum())
+        paid, least = (
+            -fees.get(f"group:{name}", 0),
+            buy * int(np.maximum(q, 0).sum()) + sell * int(np.maximum(-q, 0).sum()),
+        )
         if paid < least:
             found.add("S5", f"{MARKET}.csv", "less than the fees on its position", paid / NANO, least / NANO, name=name)
 
 
-def _fees_paid(run: Evidence, group: str) -> int:
-    ledger = read_ledger(run.table(MARKET))
-    return -sum(ledger.amount[ledger.of((f"group:{group}",), "fee")].tolist())
+def _paid(ledger: Ledger, line: str) -> dict[str, int]:
+    """What each account receives on one line, nano-currency."""
+    of_line = np.array([name == line for name in ledger.lines])[ledger.line]
+    return {account: amount for (account, _), (_, amount) in per_line(ledger, of_line).items()}
 
 
 def check_make_whole(run: Evidence, found: Findings) -> None:
@@ -110,8 +114,9 @@ def check_make_whole(run: Evidence, found: Findings) -> None:
     for b in run.complete():
         if not b.dark:
             owed[f"group:{b.group}"] = owed.get(f"group:{b.group}", 0) + loss_against_no_trade(b)
+    received = _paid(ledger, "make_whole")
     for account, amount in sorted(owed.items()):
-        paid = int(ledger.amount[ledger.of((account,), "make_whole")].sum())
+        paid = received.get(account, 0)
         if abs(paid - amount) > NOISE_NANO:
             what = "worse off than without trade" if paid < amount else "more make-whole than was lost"
             found.add("S3", ledger.file, what, paid / NANO, amount / NANO, name=account)

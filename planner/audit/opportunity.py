@@ -160,7 +160,8 @@ def of_feeders(m: Market) -> list[Forgone]:
         raise MissingFileError("market/case/nodes.csv is missing")
     limited = limited_nodes(nodes, limits)
     below: dict[str, list[Building]] = {}
-    for b in m.run.complete():
+    named = {b.id: b for b in m.run.complete()}
+    for b in named.values():
         for feeder in feeders_of(b, limited):
             below.setdefault(feeder, []).append(b)
     groups: dict[tuple[str, ...], list[str]] = {}
@@ -175,7 +176,7 @@ def of_feeders(m: Market) -> list[Forgone]:
     for (members, same), nano in zip(groups.items(), value, strict=True):
         into = limit_wh(nodes, limits, m.grid, same, "import").min(axis=0)
         out_of = limit_wh(nodes, limits, m.grid, same, "export").min(axis=0)
-        flow = np.sum([b.position + b.allocation.sum(axis=0) for b in m.run.buildings if b.id in members], axis=0)
+        flow = np.sum([named[name].position + named[name].allocation.sum(axis=0) for name in members], axis=0)
         room = np.where(nano > 0, into - flow, np.where(nano < 0, out_of + flow, 0.0))
         unused = np.where(np.abs(nano) > 1, np.abs(nano) * room, 0.0)
         rounding = float((np.abs(nano) * len(members)).sum()) / NANO_PER_CURRENCY
@@ -188,10 +189,12 @@ def _multipliers(m: Market, groups: list[tuple[str, ...]]) -> tuple[Numbers, boo
 
     Also whether the node prices leave no choice.
     """
-    buildings = [b for b in m.run.buildings if any(b.id in group for group in groups) and not b.dark]
+    within = [frozenset(group) for group in groups]
+    behind = frozenset().union(*within)
+    buildings = [b for b in m.run.buildings if b.id in behind and not b.dark]
     if not buildings:
         return np.zeros((len(groups), len(m.grid))), True
-    above = np.array([[float(b.id in group) for group in groups] for b in buildings])
+    above = np.array([[float(b.id in group) for group in within] for b in buildings])
     extra = np.array([b.node_price - m.prices[m.zones.index(zone_of(b))] for b in buildings], dtype=float)
     solution, _, rank, _ = np.linalg.lstsq(above, extra, rcond=None)
     return solution, bool(rank == above.any(axis=0).sum() or not extra.any())

@@ -5,14 +5,16 @@ Prices in nano-currency per Wh (0.001 currency per MWh).
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
-from planner.audit.evidence import Building
+from planner.audit.evidence import Building, Evidence
 from planner.audit.findings import Findings
 from planner.audit.market import Market
 from planner.audit.network import feeders_of, limited_nodes, zone_of
 from planner.audit.series import dense, dense_numbers
-from planner.audit.table import MissingFileError, Wh
+from planner.audit.table import DamagedFileError, MissingFileError, Wh
 
 FILE = "market/prices.csv"
 
@@ -82,7 +84,16 @@ def check_node_prices(b: Building, found: Findings) -> None:
     feeders = feeders_of(b, limited)
     price, what = m.prices[m.zones.index(zone)] if zone in m.zones else b.node_price, "not the price of its zone"
     if feeders:
-        others = (o for o in b.run.buildings if zone_of(o) == zone and feeders_of(o, limited) == feeders)
-        price, what = next(others).node_price, "not the price behind its feeders"
+        price, what = _first_behind(b.run, limited)[zone, feeders].node_price, "not the price behind its feeders"
     wrong = (b.node_price != price)[None]
     found.flag("C23", b.file("position"), (b.id,), wrong, what, b.node_price / 1000, price / 1000)
+
+
+def _first_behind(run: Evidence, limited: frozenset[str]) -> dict[tuple[str, tuple[str, ...]], Building]:
+    """The first building behind each zone and feeders, found once; whose files do not say where it is, is not."""
+    if run.first_behind is None:
+        run.first_behind = {}
+        for b in run.buildings:
+            with suppress(MissingFileError, DamagedFileError):  # named by its own check
+                run.first_behind.setdefault((zone_of(b), feeders_of(b, limited)), b)
+    return run.first_behind

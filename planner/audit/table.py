@@ -41,6 +41,9 @@ class DamagedFileError(Exception):
         super().__init__(f"{file}: {why}")
         self.file, self.why = file, why
 
+    def __reduce__(self) -> tuple[type[DamagedFileError], tuple[str, str]]:
+        return DamagedFileError, (self.file, self.why)
+
 
 class Table:
     """Columns of one file; every accessor raises DamagedFileError where the column is not what it should be."""

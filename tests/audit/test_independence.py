@@ -12,6 +12,7 @@ from planner.audit import rules
 FOLDER = Path(rules.__file__).parent
 ALLOWED = {
     "planner.audit",
+    "planner.beside",
     "planner.money",
     "planner.timegrid",
     "planner.security",
