@@ -52,12 +52,12 @@ def cohort_case(tmp_path: Path) -> Case:
     return read_case(generate(tmp_path / "case", 20, 4, 60, seed=3)).with_(privacy={"max_rounds": 12})
 
 
-def test_three_gateways_in_folders_of_their_own(tmp_path: Path) -> None:
+def test_two_gateways_in_folders_of_their_own(tmp_path: Path) -> None:
     """Nothing is on the machine but the marketplace's folder and each building's; one gateway dies on the way."""
-    case = read_case(generate(tmp_path / "case", 90, 30, 60, seed=3))
+    case = read_case(generate(tmp_path / "case", 60, 30, 60, seed=3))
     case = case.with_(privacy={"max_rounds": 2}, horizon={"look_ahead_hours": 0.0})
     run = clear(case, tmp_path / "reference")
-    city = City(tmp_path / "city", 3, 30, 0.1)
+    city = City(tmp_path / "city", 2, 30, 0.1)
     parts = city.part(case)
     homes = [folder.rename(tmp_path / f"home-{folder.name}") for folder in sorted((parts / "buildings").iterdir())]
     shutil.rmtree(tmp_path / "case")
