@@ -68,6 +68,12 @@ def _whole(values_kwh: Floats) -> Ints:
     return np.rint(values_kwh * 1000).astype(np.int64)
 
 
+def _from_one_wh(missing_kwh: Floats) -> Floats:
+    """What is missing, kWh, from one Wh on: less is rounding.  A whole Wh is one whatever its last bits say."""
+    missing = np.round(missing_kwh, 9)
+    return np.where(missing < 1e-3, 0.0, missing)
+
+
 def loads(assets: Sequence[Load], grid: IntervalGrid, v: Mapping[str, Floats]) -> Quantised:
     energy = _whole(_numbers(assets, "energy_kwh"))
     missing = v["unserved"] + v.get("curtailed", 0.0)
@@ -115,8 +121,7 @@ def batteries(assets: Sequence[Battery], grid: IntervalGrid, v: Mapping[str, Flo
 def vehicles(assets: Sequence[Vehicle], grid: IntervalGrid, v: Mapping[str, Floats]) -> Quantised:
     charge = cumulative(v["charge"])
     got = charge.sum(axis=1) / 1000 * _numbers(assets, "charge_efficiency")
-    short = np.maximum(_numbers(assets, "energy_kwh") - got, 0.0)
-    short[short < 1e-3] = 0.0
+    short = _from_one_wh(_numbers(assets, "energy_kwh") - got)
     on = np.zeros_like(charge)
     for i, a in enumerate(assets):
         on[i, a.first : a.last] = charge[i, a.first : a.last] > 0
@@ -149,7 +154,7 @@ def flexibles(assets: Sequence[Flexible], grid: IntervalGrid, v: Mapping[str, Fl
             deviation[i] += np.maximum(np.array(a.min_cumulative_kwh) - total[i], 0.0)
         if a.max_cumulative_kwh is not None:
             deviation[i] += np.maximum(total[i] - np.array(a.max_cumulative_kwh), 0.0)
-    deviation[deviation < 1e-3] = 0.0
+    deviation = _from_one_wh(deviation)
     return Quantised(used, deviation.sum(axis=1) * _numbers(assets, "deviation_cost_per_mwh") / 1000)
 
 

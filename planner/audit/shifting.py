@@ -16,6 +16,7 @@ from planner.timegrid import Window, windows
 
 HALF_UP = 0.5 + 1e-6
 """Half a Wh goes up, whatever the last bit of a product says."""
+LAST_BITS_WH = 1e-6
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def cost_of_vehicles(b: Building) -> float:
     if known is None:
         return 0.0
     short = ((s.energy - s.stored, s.cost) for s in stays(b, *known))
-    return sum(missing * cost for missing, cost in short if missing >= ROUNDING_WH) / WH_PER_MWH
+    return sum(missing * cost for missing, cost in short if missing >= ROUNDING_WH - LAST_BITS_WH) / WH_PER_MWH
 
 
 @dataclass(frozen=True)
@@ -169,5 +170,5 @@ def cost_of_bands(b: Building) -> float:
     total = np.cumsum(bands.energy, axis=1)
     outside = np.maximum(0.0, bands.least - bands.energy)
     outside = outside + np.maximum(0.0, bands.least_so_far - total) + np.maximum(0.0, total - bands.most_so_far)
-    outside[outside < ROUNDING_WH] = 0.0
+    outside[outside < ROUNDING_WH - LAST_BITS_WH] = 0.0
     return float((outside * column(bands.cost)).sum()) / WH_PER_MWH
