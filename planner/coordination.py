@@ -121,8 +121,8 @@ def coordinate(master: Master, fleet: Fleet, rules: Rules) -> Agreement:
         if talk.may_go_on():
             talk.ask_slice()
     if talk.may_go_on():
-        talk.ask_price(master.clip(master.blend().multipliers))
-    while talk.may_price() and talk.lags((blend := master.blend()).value, rules.gap / 2):
+        talk.ask_price(master.clip(talk.model().multipliers))
+    while talk.may_price() and talk.lags((blend := talk.model()).value, rules.gap / 2):
         talk.ask_price(talk.next_multipliers(blend))
     talk.commit(master.blend())
     talk.close_in()
@@ -264,6 +264,13 @@ class _Talk:
             self.master.columns.append(Column(g, position, reply.cost_micro / MICRO, reply.round))
         self.rounds.append(Round(self.number, kind, prices, replies, bound))
 
+    def model(self) -> Blend:
+        """What the answers promise, for the next prices: where all of it is proven and it still pays for flow beyond
+        a limit, that was too cheap."""
+        while (blend := self.master.blend(soft=True)).overdrawn and not self.lags(blend.value, self.rules.gap / 2):
+            self.master.stiffen()
+        return blend
+
     def next_multipliers(self, blend: Blend) -> Floats:
         """Level step; the master's own multipliers where the level is out of reach of the solver."""
         level = self.best_bound + LEVEL * (blend.value - self.best_bound)
@@ -326,7 +333,7 @@ class _Talk:
         """
         polishes = POLISHES
         while self.lags(cost := self.cost(), self.rules.gap) and self.rules.seconds_left() > 0:
-            blend = self.master.blend()
+            blend = self.model()
             missing = cost - self.rules.gap * abs(cost) - self.best_bound
             may_price = self.may_price() and self.lags(blend.value, 1e-5)
             if may_price and (blend.value - self.best_bound >= missing or not polishes):

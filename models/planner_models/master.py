@@ -49,8 +49,12 @@ class Blend:
     value: float
     multipliers: Floats
     weights: Floats
+    overdrawn: bool = False
+    """Whether it pays for flow beyond a feeder's limit."""
 
 
+STIFFER = 4.0
+"""How much dearer flow beyond a limit becomes where paying for it was best."""
 MOST_CUTS = 24
 """Above so many groups they are summed into about as many bundles, and a round adds one cut a bundle."""
 HAIR_KWH = 1e-6
@@ -62,7 +66,9 @@ class Master:
 
     A city of many groups is cut in *bundles*, sums of groups that answer alike to its rows, and a feeder's rows sleep
     until a blend oversteps them: then it is ``awake``, and the groups below it are bundled apart.  ``seconds`` is the
-    time spent in solvers.
+    time spent in solvers.  ``penalty`` (currency per kWh) is what flow beyond a feeder's limit costs while prices are
+    sought: few answers fit a tight feeder, and without it their first blends price it a hundredfold (Marsten, Hogan,
+    Blankenship 1975).
     """
 
     market: MarketModel
@@ -75,6 +81,7 @@ class Master:
         market, different = self.market, set(self.sites)
         known = {site: market.gather(*site) for site in different}
         self.gathers = [known[site] for site in self.sites]
+        self.penalty = (market.city.price_cap - min(0.0, market.city.price_floor)) / 1000
         few = len(self.sites) <= MOST_CUTS
         self.awake = {f.id for f in market.city.feeders} if few else set()
         self._bundle()
@@ -128,10 +135,29 @@ class Master:
         """Clearing price of a zone, currency per MWh."""
         return -1000 * (self.market.gather(zone, ()).T @ multipliers)
 
-    def blend(self) -> Blend:
+    @property
+    def soft(self) -> MarketModel:
+        """The market with flow beyond feeders' limits at the penalty: their multipliers stay within it."""
+        market, sockets = self.market, len(self.market.city.zones) * self.market.n
+        rows = np.unique(market.socket[:, sockets:].tocoo().row)
+        more = 2 * len(rows)
+        beyond = sparse.identity(len(market.row_lower), format="csc")[:, rows]
+        return replace(
+            market,
+            own=sparse.hstack([market.own, beyond, -beyond], format="csr"),
+            cost=np.concatenate([market.cost, np.full(more, self.penalty)]),
+            lower=np.concatenate([market.lower, np.zeros(more)]),
+            upper=np.concatenate([market.upper, np.full(more, np.inf)]),
+        )
+
+    def stiffen(self) -> None:
+        """Make flow beyond a limit dearer."""
+        self.penalty *= STIFFER
+
+    def blend(self, soft: bool = False) -> Blend:
         """Solve the restricted master LP; feeders that it oversteps wake, and it is solved again."""
         while True:
-            blend = self._blend()
+            blend = self._blend(self.soft if soft else self.market)
             if not (broken := self._overstepped(blend)):
                 return blend
             self.awake |= broken
@@ -155,8 +181,8 @@ class Master:
                 broken.add(feeder.id)
         return broken
 
-    def _blend(self) -> Blend:
-        market, columns, live = self.market, self.bundled(), self.live
+    def _blend(self, market: MarketModel) -> Blend:
+        columns, live = self.bundled(), self.live
         bundles = len(self.entering)
         enter = sparse.csc_matrix(np.stack([self.entering[c.group] @ c.position_kwh for c in columns], axis=1)[live])
         convex = sparse.csc_matrix(
@@ -181,7 +207,8 @@ class Master:
         multipliers[live] = found.row_dual[:rows]
         weight = {(c.group, c.round): w for c, w in zip(columns, found.x[len(market.cost) :], strict=True)}
         own = [weight[int(self.bundle_of[c.group]), c.round] for c in self.columns]
-        return Blend(found.objective, multipliers, np.array(own))
+        beyond = found.x[len(self.market.cost) : len(market.cost)]
+        return Blend(found.objective, multipliers, np.array(own), overdrawn=bool((beyond > HAIR_KWH).any()))
 
     def clip(self, multipliers: Floats) -> Floats:
         """The nearest multipliers at which the market's side is bounded.
@@ -190,15 +217,15 @@ class Master:
         side fixes the multiplier's sign.
         """
         y = multipliers.copy()
-        market = self.market
+        market = self.soft
         y[np.isinf(market.row_lower)] = np.minimum(y[np.isinf(market.row_lower)], 0)
         y[np.isinf(market.row_upper)] = np.maximum(y[np.isinf(market.row_upper)], 0)
         own = market.own.tocsc()
-        single = np.diff(own.indptr) == 1
-        for j in np.flatnonzero(single & np.isinf(market.upper)):
-            row, entry = own.indices[own.indptr[j]], own.data[own.indptr[j]]
-            bound = market.cost[j] / entry
-            y[row] = min(y[row], bound) if entry > 0 else max(y[row], bound)
+        free = np.flatnonzero((np.diff(own.indptr) == 1) & np.isinf(market.upper))
+        rows, entries = own.indices[own.indptr[free]], own.data[own.indptr[free]]
+        bounds, above = market.cost[free] / entries, entries > 0
+        np.minimum.at(y, rows[above], bounds[above])
+        np.maximum.at(y, rows[~above], bounds[~above])
         return y
 
     def market_value(self, multipliers: Floats) -> float:
@@ -266,7 +293,7 @@ class _LevelProblem:
     def __init__(self, master: Master) -> None:
         self.master = master
         live = self.live = master.live
-        whole = master.market
+        whole = master.soft
         market = self.market = replace(
             whole, own=whole.own[live], row_lower=whole.row_lower[live], row_upper=whole.row_upper[live]
         )

@@ -18,6 +18,7 @@ FILE = "certificate.json"
 WORDS = {
     "decentralised": ("aggregates", ("rounds",), ("optimal", "stopped")),
     "monolith": ("central", ("monolith", "no_trade"), ("optimal", "incumbent", "no_answer", "stopped")),
+    "nobody speaks": ("aggregates", ("no_trade",), ("optimal", "incumbent", "stopped")),
 }
 """kind of clear -> what the marketplace knew, where an answer may come from, and how the search may have ended."""
 
@@ -27,10 +28,17 @@ def in_rounds(run: Evidence) -> bool:
     return bool(run.certificate.get("mode") == "decentralised" and run.certificate.get("groups_released") != 0)
 
 
+def _kind(run: Evidence) -> str:
+    """Which row of WORDS a run is."""
+    if in_rounds(run):
+        return "decentralised"
+    return "nobody speaks" if run.certificate.get("mode") == "decentralised" else "monolith"
+
+
 def check_words(run: Evidence, found: Findings) -> None:
     """C24: mode, information, origin and status are those of one kind of clear, and of the case that asked for it."""
     told, asked = run.certificate, _asked(run)
-    rounds, kind = run.table("market/rounds"), "decentralised" if in_rounds(run) else "monolith"
+    rounds, kind = run.table("market/rounds"), _kind(run)
     information, origins, ends = WORDS[kind]
     expected: list[tuple[str, tuple[Any, ...]]] = [
         ("mode", (asked.get("mode", "decentralised"),)),
@@ -44,7 +52,7 @@ def check_words(run: Evidence, found: Findings) -> None:
         if told.get(name) not in allowed:
             right = " or ".join(map(str, allowed))
             found.add("C24", FILE, "does not fit the case and the rest", told.get(name), right, name=name)
-    if (told.get("answer_from") == "no_trade") != (told.get("status") == "no_answer"):
+    if kind != "nobody speaks" and (told.get("answer_from") == "no_trade") != (told.get("status") == "no_answer"):
         what = "an answer is no trade exactly where the search found none"
         found.add("C24", FILE, what, told.get("answer_from"), told.get("status"), name="answer_from")
     _check_status(run, kind, float(asked.get("gap_relative", 1e-3)), found)
