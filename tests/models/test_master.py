@@ -105,6 +105,28 @@ def test_the_master_weighs_answers_and_costs_what_the_market_then_costs() -> Non
     assert master.zone_price(blend.multipliers, "z") == pytest.approx([300.0])
 
 
+def test_flow_beyond_a_limit_is_bought_until_it_is_too_dear() -> None:
+    """Answers 0 kWh for 20 and 2 kWh for 0 below a feeder of 1 kWh; energy costs 0.1, flow beyond the limit 4.5 a kWh.
+
+    Paying for 1 kWh beyond is best, 4.7 in all, and prices the node at 4.6.  Four times as dear it is not: half of
+    each answer, and the price at which both are worth the same.
+    """
+    street = Feeder("f", "z", (1.0,), (1.0,), (0.0,))
+    market = build_marketplace(city((), 1, exchanges=(exchange(1, 100, 50),), feeders=(street,)))
+    master = Master(market, [("z", ("f",))], EXACT)
+    master.columns += [Column(0, np.array([0.0]), 20.0, 0), Column(0, np.array([2.0]), 0.0, 1)]
+    cheap = master.blend(soft=True)
+    assert cheap.overdrawn
+    assert cheap.value == pytest.approx(4.7)
+    assert master.node_price(cheap.multipliers, 0) == pytest.approx([4600.0])
+    assert master.node_price(master.clip(10 * cheap.multipliers), 0) == pytest.approx([4600.0])
+    master.stiffen()
+    dear, hard = master.blend(soft=True), master.blend()
+    assert not dear.overdrawn
+    assert dear.value == pytest.approx(hard.value) == pytest.approx(10.1)
+    assert master.node_price(dear.multipliers, 0) == pytest.approx([10_000.0])
+
+
 def test_the_level_step_stays_where_the_model_promises_enough() -> None:
     master = Master(build_marketplace(city((), 1, exchanges=(exchange(1, 100, 50, 1.0),))), [("z", ())], EXACT)
     master.columns += [Column(0, np.array([0.0]), 0.6, 0), Column(0, np.array([2.0]), 0.0, 1)]
