@@ -40,6 +40,8 @@ def run(
     \b
     Example: planner gateway run gateways/buildings/b01 --marketplace https://market.example:8470
     """
+    import pyarrow as pa
+
     from planner.commands.nodes import opened
     from planner.groups import GroupKind
     from planner.ledger import refuse_taken
@@ -49,6 +51,8 @@ def run(
     from planner.marketplace.memory import BrokenWordError
     from planner.marketplace.site import Site
 
+    # On a small machine memory goes back when a table is gone: arrow's own pool would keep some 40 MB of it.
+    pa.set_memory_pool(pa.system_memory_pool())
     site = Site(folder, date)
     if site.told.group.kind is GroupKind.DARK:
         refuse_taken(site.out)
