@@ -14,6 +14,8 @@ from typing import Any, Generic, TypeVar
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
+LARGE = 100_000
+"""Units times intervals from which a process beside this one earns back what its start costs."""
 PARTS_EACH = 4
 """Parts a process: few enough that each is worth its start, enough that none waits long for the last one."""
 
@@ -35,22 +37,24 @@ def part_size(things: int, processes: int, most: int) -> int:
 def in_order(do: Callable[[Part], Result], parts: Sequence[Part], processes: int) -> Generator[Result]:
     """``do`` of each part, in their order, in ``processes`` processes of which this is one.
 
-    ``do``, parts and results are pickled where they go beside; what ``do`` raises there is raised here.  Processes
-    end with the last result, or when the generator is closed.  Raises LostProcessError if one ends before.
+    A part is looked up when its turn comes.  ``do``, parts and results are pickled where they go beside; what ``do``
+    raises there is raised here.  Processes end with the last result, or when the generator is closed.  Raises
+    LostProcessError if one ends before.
     """
     beside: list[_Process[Part, Result]] = []
     done: dict[int, Result] = {}
-    waiting = list(enumerate(parts))[::-1]
+    waiting = list(range(len(parts)))[::-1]
     told = 0
     try:
         beside += [_Process(do) for _ in range(min(processes, len(parts)) - 1)]
         while told < len(parts):
             for process in _idle(beside, done, bool(waiting)):
                 if waiting:
-                    process.give(*waiting.pop())
+                    place = waiting.pop()
+                    process.give(place, parts[place])
             if waiting:
-                place, part = waiting.pop()
-                done[place] = do(part)
+                place = waiting.pop()
+                done[place] = do(parts[place])
             while told in done:
                 yield done.pop(told)
                 told += 1

@@ -7,7 +7,7 @@ the delivery day and are settled, the rest is look-ahead, planned only.  A price
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -143,3 +143,7 @@ class Cleared:
     flows: tuple[Flow, ...]
     certificate: dict[str, Any]
     rounds: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def without_buildings(self) -> Cleared:
+        """Horizon and zones alone."""
+        return replace(self, buildings=(), acceptances=(), flows=(), rounds=pd.DataFrame())

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-from planner.beside import cores
+from planner.beside import LARGE, cores
 from planner.cluster import RayPlace, join
 from planner.pool import ProcessPlace
 from planner.problems import InvalidInput, Problem
@@ -18,8 +18,6 @@ APART = (
     "gateways behind sockets have folders and keys of their own: planner split CASE, then planner marketplace serve "
     "and planner gateway run --marketplace URL; planner marketplace demo shows all of it"
 )
-LARGE = 100_000
-"""Units times intervals from which a process beside this one earns back what its start costs."""
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,13 @@ def stretches(first: Ints, n: Ints) -> Ints:
     return np.repeat(first - np.cumsum(n) + n, n) + np.arange(n.sum())
 
 
-def blocks(buildings: Iterable[ClearedBuilding]) -> Iterator[list[ClearedBuilding]]:
+def blocks(buildings: Iterable[ClearedBuilding], cells: int = CELLS) -> Iterator[list[ClearedBuilding]]:
     """Buildings by id, as many at a time as keep a table of participants by interval small."""
     block: list[ClearedBuilding] = []
     most = 0
     for building in sorted(buildings, key=lambda b: b.building):
         most = max(most, len(building.units) + 1)
-        if block and most * (len(block) + 1) * len(building.loss_wh) > CELLS:
+        if block and most * (len(block) + 1) * len(building.loss_wh) > cells:
             yield block
             block, most = [], len(building.units) + 1
         block.append(building)

@@ -9,9 +9,7 @@ from typing import Any
 import pandas as pd
 
 from planner.cleared import Cleared
-from planner.ledger.building_case import write_building_cases
-from planner.ledger.building_tables import write_buildings
-from planner.ledger.by_building import CaseByBuilding
+from planner.ledger.blocks import write_blocks
 from planner.ledger.case_rows import allocated_wh
 from planner.ledger.certificate import certificate, output_sha256
 from planner.ledger.documents import write_json
@@ -27,7 +25,6 @@ from planner.ledger.run import Run, read_run, read_table
 from planner.ledger.sharing import share
 from planner.ledger.tables import Clock
 from planner.settlement import Settled
-from planner.stretches import blocks
 from planner_models.words import City
 
 __all__ = [
@@ -78,11 +75,7 @@ def write_run(
     allocated = {building.building: allocated_wh(building) for building in cleared.buildings}
     write_market_case(partial / "market" / "case", case, city, cleared, allocated)
     (partial / "buildings").mkdir(mode=PRIVATE)
-    parted = CaseByBuilding(case, city)
-    for block in blocks(cleared.buildings):
-        roots = [partial / "buildings" / building.building for building in block]
-        write_buildings(roots, block, cleared, settled.buildings.block(block), clock)
-        write_building_cases([root / "case" for root in roots], parted, cleared, block)
+    write_blocks(partial / "buildings", cleared, settled.buildings, case, city)
     write_outbox(partial / "outbox", envelopes or {})
     write_json(partial / "privacy.json", privacy or {})
     write_json(partial / "certificate.json", certificate(partial, cleared, case, settled.totals))

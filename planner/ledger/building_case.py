@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from planner.cleared import NANO_PER_WH_OF_PRICE_PER_MWH, Cleared, ClearedBuilding
-from planner.ledger.by_building import CaseByBuilding
+from planner.ledger.by_building import CaseOfBlock
 from planner.ledger.case_rows import COLUMNS, STEMS, allocated_wh, case_toml, finite, starts_of
 from planner.ledger.tables import csv_bytes, plain, write_contract_tables
 from planner.stretches import Rows
@@ -24,31 +24,29 @@ from planner_models.words import Building, Flexible, Load, Plant, Unit
 
 SCALING = ("meter", "meter_includes", "annual_kwh", "peak_kw", "tilt_deg", "azimuth_deg")
 AS_THEY_ARE = ("batteries", "vehicles", "appliances", "generators", "listings")
-OF_ALL = ("tariffs", "resources")
 
 
 def write_building_cases(
-    roots: Sequence[Path], parted: CaseByBuilding, cleared: Cleared, buildings: Sequence[ClearedBuilding]
+    roots: Sequence[Path], case: CaseOfBlock, cleared: Cleared, buildings: Sequence[ClearedBuilding]
 ) -> None:
     """buildings/<id>/case/ of each: the path from the city to the building, its units and everything they own."""
-    block = _Block(roots, parted, cleared, buildings)
-    settings = case_toml(parted.case, cleared).encode()
+    block = _Block(roots, case, cleared, buildings)
+    settings = case_toml(case, cleared).encode()
     for root in roots:
         root.mkdir(parents=True, exist_ok=True)
         (root / "case.toml").write_bytes(settings)
-    nodes = parted.nodes(block.names)
-    block.write("nodes", nodes)
-    block.write("limits", _limits(block, nodes))
+    block.write("nodes", case.nodes)
+    block.write("limits", _limits(block, case.nodes))
     for name, key in (("loads", "load"), ("solar", "plant"), ("wind", "plant")):
-        block.write(name, _by_profile(parted.rows(name, block.names), key))
+        block.write(name, _by_profile(case.owned[name], key))
     block.write("flexible", _bands(block))
     _write_profiles(block)
     for name in AS_THEY_ARE:
-        block.write(name, parted.rows(name, block.names))
+        block.write(name, case.owned[name])
     block.write("supply", _contracts(block))
     block.write("allocations", _allocations(block))
-    for name in OF_ALL:
-        block.write_to_all(name, getattr(parted.case, name))
+    for name, frame in case.of_all.items():
+        block.write_to_all(name, frame)
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class _Block:
     """Some buildings and where the case of each goes."""
 
     roots: Sequence[Path]
-    parted: CaseByBuilding
+    case: CaseOfBlock
     cleared: Cleared
     buildings: Sequence[ClearedBuilding]
 
@@ -66,7 +64,7 @@ class _Block:
 
     @property
     def words(self) -> list[Building | None]:
-        return [self.parted.words.get(name) for name in self.names]
+        return [self.case.words.get(name) for name in self.names]
 
     @property
     def n(self) -> int:
@@ -78,7 +76,7 @@ class _Block:
 
     @property
     def timezone(self) -> str:
-        zone: str = self.parted.case.settings.timezone
+        zone: str = self.case.settings.timezone
         return zone
 
     def write(self, name: str, rows: Rows) -> None:
@@ -118,7 +116,7 @@ def _by_profile(rows: Rows, key: str) -> Rows:
 
 def _bands(block: _Block) -> Rows:
     """Flexible loads with their numbers."""
-    flexible = block.parted.rows("flexible", block.names).frame
+    flexible = block.case.owned["flexible"].frame
     node_of = dict(zip(flexible["load"], flexible["node"], strict=True))
     owned = [(i, a) for i, words in enumerate(block.words) for a in _assets(words) if isinstance(a, Flexible)]
     if not owned:
@@ -202,10 +200,10 @@ def _allocations(block: _Block) -> Rows:
     for i, (building, words) in enumerate(zip(block.buildings, block.words, strict=True)):
         whole = allocated_wh(building)
         units = sorted(building.units, key=lambda unit: unit.unit)
-        known = [u for u in units if block.parted.owner.get(u.unit) == building.building and u.allocation_wh.any()]
+        known = [u for u in units if block.case.owner.get(u.unit) == building.building and u.allocation_wh.any()]
         if not (whole.any() or known):
             continue
-        reserves = _reserves(words, building.building, block.parted)
+        reserves = _reserves(words, building.building, block.case)
         amounts = {building.building: whole} | {unit.unit: unit.allocation_wh for unit in known}
         rows += [(i, name, amount, reserves.get(name, np.zeros(block.n))) for name, amount in amounts.items()]
     if not rows:
@@ -218,11 +216,11 @@ def _allocations(block: _Block) -> Rows:
     return block.series([i for i, _, _, _ in rows], columns)
 
 
-def _reserves(words: Building | None, building: str, parted: CaseByBuilding) -> dict[str, Any]:
+def _reserves(words: Building | None, building: str, case: CaseOfBlock) -> dict[str, Any]:
     """Reserve of each unit; that of a unit which nodes.csv does not know is the building's."""
     units = words.units if words else ()
     found: dict[str, Any] = {unit.id: unit.reserve_per_mwh for unit in units}
-    unknown = [unit.reserve_per_mwh for unit in units if parted.owner.get(unit.id) != building]
+    unknown = [unit.reserve_per_mwh for unit in units if case.owner.get(unit.id) != building]
     return found | ({building: unknown[-1]} if unknown else {})
 
 

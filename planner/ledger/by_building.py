@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,25 @@ from planner.stretches import Rows
 from planner_models.words import Building, City
 
 OWNED = ("loads", "solar", "wind", "batteries", "vehicles", "appliances", "flexible", "generators", "listings")
+OF_ALL = ("tariffs", "resources")
 NONE = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class CaseOfBlock:
+    """What the own cases of some buildings are made of, and nothing of any other building.
+
+    ``owner`` is the building of each of these buildings and their units; ``owned`` are the rows of each table that has
+    an owner, ``of_all`` the tables that are the same in every case.
+    """
+
+    names: tuple[str, ...]
+    settings: Any
+    words: Mapping[str, Building]
+    owner: Mapping[str, str]
+    nodes: Rows
+    owned: Mapping[str, Rows]
+    of_all: Mapping[str, pd.DataFrame]
 
 
 class CaseByBuilding:
@@ -33,6 +52,19 @@ class CaseByBuilding:
         """The building of every building and unit."""
         self._inside = _places(nodes["node"], self.owner)
         self._owned = {name: _places(getattr(case, name)["node"], self.owner) for name in OWNED}
+
+    def block(self, buildings: Sequence[str]) -> CaseOfBlock:
+        """What concerns some buildings, apart from the city."""
+        nodes = self.case.nodes["node"]
+        return CaseOfBlock(
+            names=tuple(buildings),
+            settings=self.case.settings,
+            words={name: self.words[name] for name in buildings if name in self.words},
+            owner={node: name for name in buildings for node in nodes.take(self._inside.get(name, NONE))},
+            nodes=self.nodes(buildings),
+            owned={name: self.rows(name, buildings) for name in OWNED},
+            of_all={name: getattr(self.case, name) for name in OF_ALL},
+        )
 
     def rows(self, name: str, buildings: Sequence[str]) -> Rows:
         """Each building's own rows of a table, in the order of the case."""

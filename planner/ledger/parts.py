@@ -55,7 +55,8 @@ def write_building_part(
     partial = open_partial(out)
     partial.chmod(PRIVATE)
     write_buildings([partial], cleared.buildings, cleared, ledger, Clock(cleared.starts, case.settings.timezone))
-    write_building_cases([partial / "case"], CaseByBuilding(case, city), cleared, cleared.buildings)
+    own = CaseByBuilding(case, city).block([building.building for building in cleared.buildings])
+    write_building_cases([partial / "case"], own, cleared, cleared.buildings)
     for name, content in sorted(extra.items()):
         add_file(partial, name, content)
     return publish(partial, out)

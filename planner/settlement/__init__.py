@@ -58,6 +58,11 @@ class Ledgers(Mapping[str, BuildingLedger]):
         self._contract_nano = {zone.zone: zone.contract_price_nano for zone in cleared.zones}
         self._uses = _uses(terms.nodes)
 
+    def apart(self) -> Ledgers:
+        """The same without any building's day, for ``block`` in another process."""
+        terms = replace(self._terms, orders=self._terms.orders.iloc[:0])
+        return Ledgers(self._cleared.without_buildings(), terms, self._paid)
+
     def block(self, buildings: Sequence[ClearedBuilding]) -> BlockLedger:
         """Ledgers of some buildings; raises LedgerNotBalancedError if one does not close."""
         return settle_buildings(buildings, self._cleared, self._terms, self._contract_nano, self._paid, self._uses)

@@ -14,12 +14,12 @@ from hand_made_run import hand_made
 from planner import read_case
 from planner.case import Case
 from planner.cleared import Cleared
-from planner.ledger import add_file, output_sha256, read_run, write_run
+from planner.ledger import add_file, blocks, output_sha256, read_run, write_run
 from planner.ledger.folder import MARKER
 from planner.money import from_text
 from planner.preparation import prepare
 from planner.problems import InvalidInput
-from planner.settlement import settle
+from planner.settlement import LedgerNotBalancedError, settle
 from planner_models.words import City
 
 World = tuple[Case, City, Cleared]
@@ -69,6 +69,33 @@ def test_the_same_clear_gives_the_same_bytes(world: World, run: Path, tmp_path: 
     turned = replace(cleared, buildings=tuple(replace(b, units=b.units[::-1]) for b in reversed(cleared.buildings)))
     again = write((case, city, turned), tmp_path / "again")
     assert tree(again) == tree(run)
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a large city: one building a block, in two processes."""
+    monkeypatch.setattr(blocks, "LARGE", 1)
+    monkeypatch.setattr(blocks, "cores", lambda: 2)
+    monkeypatch.setattr(blocks, "part_size", lambda things, processes, most: 1)
+
+
+@pytest.mark.usefixtures("beside")
+def test_processes_write_the_same_bytes(world: World, run: Path, tmp_path: Path) -> None:
+    again = write(world, tmp_path / "again")
+    assert tree(again) == tree(run)
+    test_a_buildings_folder_is_nobody_elses(again)
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_ledger_that_does_not_close_beside_leaves_no_run(world: World, tmp_path: Path) -> None:
+    """A unit of the first building, which is written beside, is there twice."""
+    case, city, cleared = world
+    settled = settle(cleared, case)
+    first, *others = sorted(cleared.buildings, key=lambda b: b.building)
+    wrong = replace(cleared, buildings=(replace(first, units=first.units[:1] * 2), *others))
+    with pytest.raises(LedgerNotBalancedError):
+        write_run(tmp_path / "out", wrong, settled, case, city)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_fingerprint_is_of_the_payload_alone(run: Path, world: World, tmp_path: Path) -> None:
