@@ -96,7 +96,10 @@ def check_spreads(m: BookMarket, found: Findings) -> None:
     ):
         room = carried < m.line_terms(column) * 1000 - ROUNDING_WH
         worth = price[there] * (1 - half) - price[here] * (1 + half)
-        blocked = (half > 0) & (flow != 0) & (np.sign(flow) != np.sign(carried + 0.5))
+        back = price[here] * (1 - half) - price[there] * (1 + half)
+        # below zero losses are worth having, yet a lossy line runs one way: an idle one may be paid for one of the two
+        idle = (carried == 0) & (price[here] + price[there] < 0) & (back <= 2 * tick)
+        blocked = (half > 0) & ((carried < 0) | idle)
         wrong = both & room & (worth > 2 * tick) & ~blocked
         what = "prices pay for more flow and the line has room"
         found.flag("C17", f"{m.folder}/flows.csv", names, wrong, what, worth, 0.0)

@@ -18,12 +18,12 @@ from planner.orderbook.publish import Published, publish
 from planner.orderbook.quantise import whole
 from planner_models.orders.book import Book
 from planner_models.orders.decide import Answer, Chooser, Decision, decide
-from planner_models.orders.face import accepted_lumps, book_face, with_least_payments, without_losses
-from planner_models.orders.model import BookModel, build_book
+from planner_models.orders.face import accepted_lumps, book_face, idle_rows, with_least_payments, without_losses
+from planner_models.orders.model import BookModel
 from planner_models.orders.prices import PlacePrices, place_prices
 from planner_models.orders.rule import Rule
 from planner_models.orders.share import share, volume_of
-from planner_models.orders.window import narrowed
+from planner_models.orders.window import closed
 from planner_models.pricing import Face
 from planner_models.solve import Options
 from planner_models.template import Floats
@@ -53,7 +53,7 @@ def clear_book(
 ) -> list[Cleared | Decision]:
     """Each rule's clear, in the order asked for; a Decision without answers where time ran out before any."""
     began = time.perf_counter()
-    market = narrowed(build_book(book), options)[0]
+    market = closed(book, options)
     build_s = time.perf_counter() - began
     chooser = Chooser(market, options)
     found: list[Cleared | Decision] = []
@@ -90,17 +90,23 @@ def _draft(
 
 
 def prices_of(market: BookModel, rule: Rule, decision: Decision, answer: Answer, options: Options) -> PlacePrices:
-    """The rule's face and its point (contract 2, rule 4)."""
-    book = market.book
-    return place_prices(
-        _face(market, rule, decision, answer, options), market.balance, book.price_floor, book.price_cap, options
-    )
+    """The rule's face and its point (contract 2, rule 4).
+
+    Where no price keeps idle lines from wanting either way (below zero both may pay), their direction stands decided.
+    """
+    ends = market.balance, market.book.price_floor, market.book.price_cap
+    found = place_prices(_face(market, rule, decision, answer, options), *ends, options)
+    if found.supported or rule is Rule.CONVEX_HULL or not len(idle_rows(market, answer.x)):
+        return found
+    return place_prices(_face(market, rule, decision, answer, options, either_way=False), *ends, options)
 
 
-def _face(market: BookModel, rule: Rule, decision: Decision, answer: Answer, options: Options) -> Face:
+def _face(
+    market: BookModel, rule: Rule, decision: Decision, answer: Answer, options: Options, either_way: bool = True
+) -> Face:
     if rule is Rule.CONVEX_HULL and decision.relaxed is not None:
         return book_face(market, decision.relaxed.x, fixed_integers=False)
-    face = book_face(market, answer.x, fixed_integers=True)
+    face = book_face(market, answer.x, True, either_way)
     lumps = accepted_lumps(market, answer.x)
     if not len(lumps.index):
         return face

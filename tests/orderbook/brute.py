@@ -6,7 +6,7 @@ What the contract leaves to be read, and how it is read here:
   [minimum, 1], under its parent's ratio and its group's sum.  A block of minimum 0 has nothing to decide, since 0 or
   [0, 1] is [0, 1]: it is always on, and so never rejected in the money for want of divisibility.  A lossy line runs
   one way in an interval (energy is never burnt by running both ways), so which way is tried as well; but a line that
-  carries nothing must not want to run either way at the prices.
+  carries nothing must not want to run either way at the prices, unless no price is like that (below zero).
 * *Quantities.*  Given the decisions, all else (steps, ratios, complex quantities, flows) is the linear program's.
 * *Support.*  A price supports an accepted block when its ratio is the best in [minimum, 1] at that price: at the
   money when the ratio lies strictly between, in the money (or at it) at 1, out of it (or at it) at a minimum below 1.
@@ -295,7 +295,10 @@ class Brute:
         level = answer.welfare / self.unit + self.fixed_costs(answer.on)
         ways = ("forward", "reverse")
         idle = [s for s in self.lossy if free_lines or max(answer.x[self.column[way, s]] for way in ways) < 1e-9]
-        return optimal_multipliers(self.fixed(answer.on, idle), level)
+        face = optimal_multipliers(self.fixed(answer.on, idle), level)
+        if not free_lines and idle and best(face) is None:
+            return optimal_multipliers(self.fixed(answer.on), level)
+        return face
 
     def without_loss(self, answer: Answer, face: Program) -> Program:
         """F of ``no_pab``."""

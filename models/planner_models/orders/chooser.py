@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from planner_models.linear import LinearModel
-from planner_models.orders.face import accepted_lumps, book_face, with_payments
+from planner_models.orders.face import Lumps, accepted_lumps, book_face, idle_rows, with_payments
 from planner_models.orders.model import BookModel
 from planner_models.pricing import tighten
 from planner_models.solve import Options, Solver
@@ -70,7 +70,16 @@ class Chooser:
         lumps = accepted_lumps(self.market, answer.x)
         if not len(lumps.index):
             return 0.0, np.empty(0, dtype=np.int64)
-        face = with_payments(tighten(book_face(self.market, answer.x, True)), self.market, lumps)
+        paid = self._payments(answer, lumps, either_way=True)
+        if paid is None and len(idle_rows(self.market, answer.x)):
+            paid = self._payments(answer, lumps, either_way=False)
+        if paid is None:
+            return np.inf, lumps.index
+        return float(paid.sum()), lumps.index[paid > NO_LOSS]
+
+    def _payments(self, answer: Answer, lumps: Lumps, either_way: bool) -> Floats | None:
+        """The least make-whole payments of accepted lumps; None where no price supports the answer."""
+        face = with_payments(tighten(book_face(self.market, answer.x, True, either_way)), self.market, lumps)
         k, width = len(lumps.index), face.matrix.shape[1]
         book, prices = self.market.book, self.market.balance
         face.lower[prices] = np.maximum(face.lower[prices], book.price_floor)
@@ -82,10 +91,7 @@ class Chooser:
             np.zeros(width, dtype=bool), (), np.full(width, -1),
         )  # fmt: skip
         found = Solver(model, replace(self.options, time_limit_s=60.0)).lp()
-        if not found.has_answer:
-            return np.inf, lumps.index
-        paid = found.x[width - k :]
-        return float(paid.sum()), lumps.index[paid > NO_LOSS]
+        return found.x[width - k :] if found.has_answer else None
 
     def close(self, one: float, other: float) -> bool:
         """Whether two costs are the same but for rounding."""

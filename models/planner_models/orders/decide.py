@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from planner_models.orders.block import FREE, shape_of
 from planner_models.orders.chooser import NO_LOSS, Answer, Chooser
@@ -151,7 +152,7 @@ class _Search:
         self._keep(answer)
         if not len(integers) or not self._may_tie(answer, integers) or len(self.best) >= MOST_TIES:
             return True
-        self._forbid(integers)
+        self._forbid(integers, self._of_orders())
         return self.gap > 0
 
     def _short_cuts(self, answer: Answer, losers: Ints) -> int:
@@ -185,15 +186,20 @@ class _Search:
             self.first = answer
 
     def _may_tie(self, answer: Answer, integers: Floats) -> bool:
-        """Whether flipping something could cost nothing: cost is convex in the integers, reduced costs bound it."""
+        """Whether flipping some order could cost nothing: cost is convex in the integers, reduced costs bound it."""
         reduced = self.c.model.cost - self.c.model.matrix.T @ answer.dual
         flips = reduced[self.c.integers] * (1 - 2 * integers)
-        return bool((flips <= 1e-7).any())
+        return bool((flips[self._of_orders()] <= 1e-7).any())
 
-    def _forbid(self, integers: Floats) -> None:
-        """Cut off exactly these integers."""
-        on = integers > 0.5
-        self._add(self.c.integers, np.where(on, -1.0, 1.0), 1 - float(on.sum()))
+    def _of_orders(self) -> npt.NDArray[np.bool_]:
+        """Which integers take orders; the others give idle or flowing lines a direction."""
+        return np.isin(self.c.integers, np.concatenate([self.c.market.taken, self.c.market.active]))
+
+    def _forbid(self, integers: Floats, among: npt.NDArray[np.bool_] | None = None) -> None:
+        """Cut off exactly these integers (of those ``among``, if given)."""
+        kept = np.ones(len(integers), dtype=bool) if among is None else among
+        on = integers[kept] > 0.5
+        self._add(self.c.integers[kept], np.where(on, -1.0, 1.0), 1 - float(on.sum()))
 
     def _add(self, columns: Ints, entries: Floats, least: float) -> None:
         self.rows.append((columns, entries, least))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from planner_models.linear import Assembler, Flow, LinearModel
@@ -51,15 +52,18 @@ class BookModel:
         return x[self.forward] - x[self.reverse]
 
 
-def build_book(book: Book) -> BookModel:
-    """Stamp every family, then the balance of every place."""
+def build_book(book: Book, one_way: npt.NDArray[np.bool_] | None = None) -> BookModel:
+    """Stamp every family, then the balance of every place; lines decide a direction where ``one_way`` says so.
+
+    ``one_way`` is (lines, intervals), nowhere if left out.
+    """
     a = Assembler(1)
     flows: list[Flow] = []
     level = _steps(a, book, flows)
     ratio, taken = _blocks(a, book, flows)
     active, supplied = _complexes(a, book, flows)
     imported, exported = _neighbours(a, book, flows)
-    forward, reverse = _lines(a, book, flows)
+    forward, reverse = _lines(a, book, flows, one_way)
     first = a.height
     if book.places:
         a.stamp(BALANCE, "", range(book.places), {}, {"net": _sum(a, flows, book.places)})
@@ -182,33 +186,26 @@ def _neighbours(a: Assembler, book: Book, flows: list[Flow]) -> tuple[Ints, Ints
     return group.columns("imported").reshape(shape), group.columns("exported").reshape(shape)
 
 
-def _lines(a: Assembler, book: Book, flows: list[Flow]) -> tuple[Ints, Ints]:
+def _lines(a: Assembler, book: Book, flows: list[Flow], one_way: npt.NDArray[np.bool_] | None) -> tuple[Ints, Ints]:
     w, n = book.wires, book.intervals
-    shape = (len(w.id), n)
-    forward, reverse = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
-    burning = (w.loss_ratio > 0) & _may_be_negative(book)
-    for kind, lines in ((FREE, np.flatnonzero(~burning)), (ONE_WAY, np.flatnonzero(burning))):
-        count = len(lines) * n
+    forward, reverse = (np.empty((len(w.id), n), dtype=np.int64) for _ in range(2))
+    directed = np.zeros(forward.shape, dtype=bool) if one_way is None else one_way
+    for kind, members in ((FREE, ~directed), (ONE_WAY, directed)):
+        line, time = np.nonzero(members)
+        count = len(line)
         if not count:
             continue
-        half = np.repeat(w.loss_ratio[lines] / 2, n)
+        half = w.loss_ratio[line] / 2
         values = {
-            "most_forward": w.forward[lines].ravel(),
-            "most_reverse": w.reverse[lines].ravel(),
+            "most_forward": w.forward[line, time],
+            "most_reverse": w.reverse[line, time],
             "arriving": 1 - half,
             "leaving": 1 + half,
         }
         ports = a.stamp(LINE, kind, range(count), values)
         for port, end in (("at_target", w.target), ("at_source", w.source)):
-            place = (end[lines][:, None] * n + np.arange(n)[None, :]).ravel()
-            flows.append(_at(ports[port], place, np.arange(count), np.ones(count), book.places))
+            flows.append(_at(ports[port], end[line] * n + time, np.arange(count), np.ones(count), book.places))
         group = a.groups[-1]
-        forward[lines] = group.columns("forward").reshape(len(lines), n)
-        reverse[lines] = group.columns("reverse").reshape(len(lines), n)
+        forward[line, time] = group.columns("forward").ravel()
+        reverse[line, time] = group.columns("reverse").ravel()
     return forward, reverse
-
-
-def _may_be_negative(book: Book) -> bool:
-    """Whether some price may fall below zero, so that burning energy could pay."""
-    prices = (book.steps.price, book.blocks.price, book.complexes.price, book.neighbours.import_price.ravel())
-    return any((p < 0).any() for p in prices)

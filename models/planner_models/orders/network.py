@@ -14,7 +14,7 @@ FREE, ONE_WAY = "free", "one_way"
 def write_line(b: Any, n: int, shape: Any) -> None:
     """C17: flow at mid-line within its limits; each end bears half the losses.
 
-    Where prices may be negative a lossy line has a direction: it may not burn energy by flowing both ways at once.
+    Where losses could pay a lossy line has a direction: it may not burn energy by flowing both ways at once.
     """
     b.forward = pyo.Var(b.T, bounds=(0, b.most_forward))
     b.reverse = pyo.Var(b.T, bounds=(0, b.most_reverse))

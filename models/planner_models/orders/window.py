@@ -18,13 +18,36 @@ from scipy import sparse
 from planner_models.linear import LinearModel
 from planner_models.orders.book import Book
 from planner_models.orders.face import step_ends
-from planner_models.orders.model import BookModel
+from planner_models.orders.model import BookModel, build_book
 from planner_models.orders.prices import lattice_ends
 from planner_models.pricing import Face, supporting_face
 from planner_models.solve import Options, Solver
 from planner_models.template import Floats, Ints
 
 OUTSIDE = 1e-6
+
+
+def closed(book: Book, options: Options) -> BookModel:
+    """The book's model with decided steps fixed, and a direction for lossy lines wherever burning energy could pay.
+
+    A line that runs both ways at once burns energy, which pays only where the prices of its ends add up to zero or
+    less.  Where windows exclude that for every line of an interval, no choice of orders brings it about; elsewhere
+    (a negative price, or blocks that bring more than anybody takes) every lossy line of the interval has a direction.
+    """
+    free = build_book(book)
+    found, low, high = narrowed(free, options)
+    w, n = book.wires, book.intervals
+    lows = low.reshape(-1, n)
+    pays = (w.loss_ratio > 0)[:, None] & (lows[w.source] + lows[w.target] <= OUTSIDE)
+    places = (book.steps.place, book.blocks.place, book.complexes.place)
+    here = pays.any(axis=0) & np.isin(np.arange(n), np.concatenate(places) % n)
+    if not here.any():
+        return found
+    directed = build_book(book, (w.loss_ratio > 0)[:, None] & here[None, :])
+    # without burning, prices of these intervals may leave the windows
+    open_places = np.tile(here, len(book.zones))
+    low, high = np.where(open_places, book.price_floor, low), np.where(open_places, book.price_cap, high)
+    return replace(directed, model=_fixed(directed, low, high))
 
 
 def narrowed(market: BookModel, options: Options) -> tuple[BookModel, Floats, Floats]:
