@@ -62,10 +62,10 @@ def _jobs(evidence: Evidence, reader: Identity | None) -> Iterator[Job]:
 def _tell(done: Done, found: Findings) -> None:
     """Note what a check found and how it ended."""
     job, failure = done.job, done.failure
-    found.absorb(done.found)
+    found.absorb(done.found, *(job.rules if failure is None else ()))
     if failure is None:
-        found.checked(*job.rules)
-    elif isinstance(failure, MissingFileError):
+        return
+    if isinstance(failure, MissingFileError):
         for rule in job.rules:
             found.unchecked(rule, str(failure))
     elif isinstance(failure, DamagedFileError):

@@ -27,7 +27,8 @@ def _powers(table: Table, row: int) -> Numbers:
 
 def check_appliances(b: Building, found: Findings) -> None:
     table = b.case("appliances")
-    if table is None:
+    if not table:
+        found.idle("C7")
         return
     names, file = table.text("appliance"), b.file("dispatch")
     energy = _appliance_wh(b, table)

@@ -41,7 +41,8 @@ def profile_wh(b: Building, table: Table) -> Numbers:
 
 def check_loads(b: Building, found: Findings) -> None:
     table = b.case("loads")
-    if table is None:
+    if not table:
+        found.idle("C2")
         return
     names, need = table.text("load"), profile_wh(b, table)
     served, file = b.energy(names), b.file("dispatch")
@@ -65,9 +66,11 @@ def cost_of_loads(b: Building) -> float:
 
 
 def check_plants(b: Building, found: Findings) -> None:
+    if not (b.case("solar") or b.case("wind")):
+        found.idle("C3")
     for kind in ("solar", "wind"):
         table = b.case(kind)
-        if table is None:
+        if not table:
             continue
         names, available = table.text("plant"), profile_wh(b, table)
         produced, file = -b.energy(names), b.file("dispatch")
@@ -94,7 +97,8 @@ def cost_of_plants(b: Building) -> float:
 
 def check_generators(b: Building, found: Findings) -> None:
     table = b.case("generators")
-    if table is None:
+    if not table:
+        found.idle("C9")
         return
     names, file = table.text("generator"), b.file("dispatch")
     produced, on = -b.energy(names), b.running(names)

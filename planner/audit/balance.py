@@ -81,6 +81,8 @@ def check_feeders(m: Market, found: Findings) -> None:
         for feeder in feeders_of(b, limited):
             below[feeder] = below.get(feeder, 0) + b.position + b.allocation.sum(axis=0)
             count[feeder] = count.get(feeder, 0) + len(asset_nodes(b))
+    if not below:
+        found.idle("C15")
     for feeder, flow in sorted(below.items()):
         slack = (count[feeder] + 1) * ROUNDING_WH
         most = limit_wh(nodes, limits, m.grid, (feeder,), "import")
@@ -125,6 +127,7 @@ def check_lines(m: Market, found: Findings) -> None:
     m.series("flows")  # a folder without it knows nothing of lines, whether there are any or not
     names, flow = m.lines
     if not names:
+        found.idle("C17")
         return
     forward, reverse = m.line_terms("forward_kwh") * 1000, m.line_terms("reverse_kwh") * 1000
     file = "market/flows.csv"

@@ -62,7 +62,8 @@ def final_kwh(table: Table) -> Numbers:
 
 def check_batteries(b: Building, found: Findings) -> None:
     known = read_batteries(b)
-    if known is None:
+    if known is None or not known.names:
+        found.idle("C4", "C5")
         return
     table, names, energy, state = known.table, known.names, known.energy, known.state
     file, hours = b.file("dispatch"), b.grid.hours * 1000

@@ -84,6 +84,7 @@ def check_spreads(m: BookMarket, found: Findings) -> None:
     """C17: where prices pay a line for carrying more, it is full."""
     names, flow = m.lines
     if not names or m.rule not in EXACT:
+        found.idle("C17")
         return
     place = {name: i for i, name in enumerate(m.zones)}
     ends = np.array([[place[zone] for zone in pair] for pair in m.line_ends()])

@@ -12,8 +12,11 @@ from planner.audit.market import ROUNDING_WH, Market
 def check_families(m: Market, found: Findings) -> None:
     """C25 and C26: ratios of children and of exclusive groups."""
     if m.case("orders") is None:
+        found.idle("C25", "C26")
         return
     lumps, file = m.lumps, f"{m.folder}/acceptances.csv"
+    if not (lumps.parent >= 0).any():
+        found.idle("C25")
     ratio = lumps.accepted / np.maximum(lumps.quantity, 1.0)
     for k in np.flatnonzero(lumps.parent >= 0):
         above = ratio[lumps.parent[k]]
@@ -23,6 +26,8 @@ def check_families(m: Market, found: Findings) -> None:
     for name, part in zip(lumps.group, ratio, strict=True):
         if name:
             groups[name] = groups.get(name, 0.0) + float(part)
+    if not groups:
+        found.idle("C26")
     for name, total in sorted(groups.items()):
         if total > 1 + 1e-6:
             found.add("C26", file, "an exclusive group accepted more than once", total, 1, name=name)
@@ -30,7 +35,8 @@ def check_families(m: Market, found: Findings) -> None:
 
 def check_complex(m: Market, found: Findings) -> None:
     """C27: a complex order that delivers anything delivers its minimum in every interval."""
-    if m.case("orders") is None:
+    if m.case("orders") is None or m.lumps.block.all():
+        found.idle("C27")
         return
     lumps, book = m.lumps, m.book
     running = {lumps.names[k] for k in np.flatnonzero(~lumps.block & (lumps.accepted > 0))}
@@ -47,7 +53,8 @@ def check_complex(m: Market, found: Findings) -> None:
 
 def check_losses(m: Market, found: Findings) -> None:
     """C28: under no_pab no accepted block with its descendants, and no complex order, loses beyond the tick."""
-    if m.rule != "no_pab":
+    if m.rule != "no_pab" or m.case("orders") is None or not len(m.lumps.names):
+        found.idle("C28")
         return
     lumps = m.lumps
     whole, energy = lumps.own.astype(float), lumps.accepted.astype(float)

@@ -43,11 +43,15 @@ class Violation:
 
 @dataclass(frozen=True)
 class Audit:
-    """The result of one audit; ``more`` counts violations beyond the first few listed of a rule."""
+    """The result of one audit; ``more`` counts violations beyond the first few listed of a rule.
+
+    ``rules_without_subject`` are about something that is not in the folder at all (lines, blocks, batteries, ...).
+    """
 
     violations: tuple[Violation, ...]
     rules_checked: tuple[str, ...]
     rules_not_checkable: dict[str, str]
+    rules_without_subject: tuple[str, ...] = ()
     more: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -66,6 +70,7 @@ class Audit:
             "violations_not_listed": self.more,
             "rules_checked": list(self.rules_checked),
             "rules_not_checkable": self.rules_not_checkable,
+            "rules_without_subject": list(self.rules_without_subject),
         }
         return json.dumps(content, indent=1, ensure_ascii=False, default=str)
 
@@ -78,9 +83,10 @@ class Audit:
                 state = f"{broken[rule] + self.more.get(rule, 0)} violated"
             else:
                 state = "not checked" if rule in self.rules_not_checkable else "holds"
-            lines.append(f"{rule:4} {state:14} {meaning}")
+                state = "nothing to check" if rule in self.rules_without_subject else state
+            lines.append(f"{rule:4} {state:17} {meaning}")
             if rule in self.rules_not_checkable:
-                lines.append(f"{'':20}{self.rules_not_checkable[rule]}")
+                lines.append(f"{'':23}{self.rules_not_checkable[rule]}")
         lines += ["", *(str(violation) for violation in self.violations)] if self.violations else []
         return "\n".join(lines)
 
@@ -93,6 +99,7 @@ class Findings:
         self._count: Counter[str] = Counter()
         self._reasons: dict[str, list[str]] = {}
         self._checked: set[str] = set()
+        self._idle: set[str] = set()
         self._damaged: set[str] = set()
 
     def add(
@@ -147,8 +154,14 @@ class Findings:
     def checked(self, *rules: str) -> None:
         self._checked.update(rules)
 
-    def absorb(self, later: Findings) -> None:
-        """Note after what is here what was noted apart."""
+    def idle(self, *rules: str) -> None:
+        """Note that this check met nothing that these rules are about: that they hold would say nothing."""
+        self._idle.update(rules)
+
+    def absorb(self, later: Findings, *rules: str) -> None:
+        """Note after what is here what one check found; of ``rules`` it checked those that it was not idle about."""
+        self.checked(*(rule for rule in rules if rule not in later._idle))
+        self._idle |= later._idle
         for violation in later._violations:
             self._count[violation.rule] += 1
             if self._count[violation.rule] <= SHOWN_PER_RULE:
@@ -159,13 +172,15 @@ class Findings:
     def close(self) -> Audit:
         order = {rule: place for place, rule in enumerate(RULES)}
         missing = {rule: _joined(self._reasons[rule]) for rule in RULES if rule in self._reasons}
+        idle = self._idle - self._checked - missing.keys() - self._count.keys()
         for rule in RULES:
-            if rule not in self._checked and rule not in missing:
+            if rule not in self._checked | idle and rule not in missing:
                 missing[rule] = "nothing in this folder is subject to it"
         return Audit(
             violations=tuple(sorted(self._violations, key=lambda found: order[found.rule])),
             rules_checked=tuple(rule for rule in RULES if rule in self._checked and rule not in missing),
             rules_not_checkable={rule: missing[rule] for rule in RULES if rule in missing},
+            rules_without_subject=tuple(rule for rule in RULES if rule in idle),
             more={r: n - SHOWN_PER_RULE for r, n in sorted(self._count.items()) if n > SHOWN_PER_RULE},
         )
 

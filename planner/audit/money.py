@@ -13,11 +13,12 @@ from planner.audit.internal_trade import participants
 from planner.audit.ledgers import AMOUNT_DECIMALS, NANO, Ledger, per_line, read_ledger, same_rows
 from planner.audit.objective import RELATIVE, number
 from planner.audit.series import dense
-from planner.audit.table import DamagedFileError
+from planner.audit.table import DamagedFileError, MissingFileError
 from planner.money import from_text, price_nano
 
 NOISE_NANO = 2 * NANO // 1_000_000  # costs travel in micro-currency
 MARKET = "market/settlement"
+UNSAID = "what buildings cost without trade stands in their answers alone"
 
 
 def check_zero(ledger: Ledger, found: Findings) -> None:
@@ -146,9 +147,12 @@ def words_alone(run: Evidence) -> dict[str, float]:
 def check_alone(run: Evidence, found: Findings) -> None:
     """S3: what a group that trades costs without trade is what it said before the rounds began, where there were any.
 
-    One that fell silent is dark, and what it does then is not what it said.
+    One that fell silent is dark, and what it does then is not what it said.  Where one problem was solved for all,
+    nothing beside the answers says it: a higher cost without trade would raise savings and lower make-whole.
     """
     said = words_alone(run)
+    if not said and any(not b.dark for b in run.complete()):
+        raise MissingFileError(UNSAID)
     now: dict[str, float] = {}
     for b in (b for b in run.complete() if not b.dark):
         now[b.group] = now.get(b.group, 0.0) + number(b.answer, "no_trade_cost", b.file("answer.json"))

@@ -16,7 +16,7 @@ from planner.audit.balance import exchange_limits
 from planner.audit.evidence import Evidence
 from planner.audit.findings import Findings
 from planner.audit.market import Market, quantities_wh
-from planner.audit.money import words_alone
+from planner.audit.money import UNSAID, words_alone
 from planner.audit.objective import EXACT, market_cost, number
 from planner.audit.opportunity import of_market
 from planner.audit.series import case_series
@@ -39,6 +39,8 @@ def check_savings(run: Evidence, found: Findings) -> None:
     if not low - slack <= stated <= high + slack:
         right = low if stated < low else high
         found.add("C29", FILE, "not the cost without trade less the objective", stated, right, name="savings")
+    if not words_alone(run) and any(not b.dark for b in run.complete()):
+        raise MissingFileError(UNSAID)
     if not closed(m):
         raise MissingFileError("what outsiders would trade over lines or in blocks without the city has no closed form")
 

@@ -75,7 +75,8 @@ def spans(b: Building, begin: str, end: str, file: str) -> tuple[Window, ...]:
 
 def check_vehicles(b: Building, found: Findings) -> None:
     known = _vehicles(b)
-    if known is None:
+    if known is None or not len(known[0]):
+        found.idle("C6")
         return
     table, names, energy = known
     file, hours, ids = b.file("dispatch"), b.grid.hours * 1000, table.text("vehicle")
@@ -150,7 +151,8 @@ def _so_far(b: Building, table: Table, names: tuple[str, ...], value: str, free:
 
 def check_bands(b: Building, found: Findings) -> None:
     bands = read_bands(b)
-    if bands is None:
+    if bands is None or not bands.names:
+        found.idle("C8")
         return
     file, energy = b.file("dispatch"), bands.energy
     found.flag("C8", file, bands.names, np.isnan(bands.most), "no limits for the load", energy, 0)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from planner.problems import InvalidInput, Problem
+from planner.tables import BY_NAME
 from planner.timegrid import Window, windows
 from planner.timeseries import on_grid
 from planner_models.words import UNLIMITED, IntervalGrid, Vector
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from planner.forecast import Forecast
 
 Floats = npt.NDArray[np.float64]
-
-
-FILES = {"grid_prices": "grid"}
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,11 @@ class Desk:
             return ()
 
     def problem(self, table: str, what: str, value: object, hint: str) -> None:
-        """Note one problem; the rows of a Case are sorted, so it is named by its value, not by a line."""
-        self.problems.append(Problem(f"{FILES.get(table, table)}.csv", 0, what, str(value), hint))
+        """Note one problem, with the line of the first row that ``value`` names, if it is the name of any."""
+        frame, key = self.case.tables[table], BY_NAME[table].key
+        named = np.flatnonzero((frame[key[0]] == str(value)).to_numpy(dtype=bool)).tolist() if key else []
+        row = min(named, key=lambda row: self.case.problem(table, row, "").line, default=-2)
+        self.problems.append(self.case.problem(table, row, what, str(value), hint))
 
     def series(
         self, table: str, key: str | None, value: str, frame: pd.DataFrame | None = None, fill: float | None = None

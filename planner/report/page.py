@@ -166,6 +166,8 @@ def _audit(papers: Papers) -> list[Rule]:
             found.append(Rule(key, meaning, "violated", words.counted(broken[key], "violation")))
         elif key in missing:
             found.append(Rule(key, meaning, "not checkable", str(missing[key])))
+        elif key in audit.get("rules_without_subject", ()):
+            found.append(Rule(key, meaning, "nothing to check", ""))
         elif key in audit.get("rules_checked", ()):
             found.append(Rule(key, meaning, "holds", ""))
     return found

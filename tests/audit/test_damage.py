@@ -75,8 +75,10 @@ def test_building_alone_is_audited(run: Path) -> None:
     (run / "certificate.json").unlink()
     result = audit(run)
     assert not result.violations, str(result)
-    own = {"C1", "C2", "C3", "C4", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13", "S1", "S2"}
+    own = {"C1", "C2", "C3", "C10", "C11", "C12", "C13", "S1", "S2"}
     assert own <= set(result.rules_checked), result.rules_not_checkable
+    # those assets stand in b2, and the terms are not those of no_pab
+    assert set(result.rules_without_subject) == {"C4", "C5", "C6", "C7", "C8", "C9", "C28"}
     assert {"C14", "C15", "C16", "C18", "C20", "C21", "C22"} <= set(result.rules_not_checkable)
 
 
@@ -92,7 +94,8 @@ def test_result_is_json_and_a_table(run: Path) -> None:
     (run / "market/prices.csv").write_text("zone\n")
     result = audit(run)
     content = json.loads(result.to_json())
-    assert set(content) == {"violations", "violations_not_listed", "rules_checked", "rules_not_checkable"}
+    rules = {"rules_checked", "rules_not_checkable", "rules_without_subject"}
+    assert set(content) == {"violations", "violations_not_listed", *rules}
     assert content["violations"][0]["where"]["file"] == "market/prices.csv"
     assert all(rule in str(result) for rule in RULES)
 
