@@ -296,9 +296,15 @@ class Brute:
         ways = ("forward", "reverse")
         idle = [s for s in self.lossy if free_lines or max(answer.x[self.column[way, s]] for way in ways) < 1e-9]
         face = optimal_multipliers(self.fixed(answer.on, idle), level)
-        if not free_lines and idle and best(face) is None:
+        if not free_lines and idle and best(face) is None and not self._better_turned(answer):
             return optimal_multipliers(self.fixed(answer.on), level)
         return face
+
+    def _better_turned(self, answer: Answer) -> bool:
+        """Whether the same orders are worth more with lines running another way."""
+        ways = {f"{span.line_id}@{span.interval}" for span in self.lossy}
+        alike = [one.welfare for one in self.answers if one.on - ways == answer.on - ways]
+        return max(alike) > answer.welfare + SAME * max(1e-3, abs(answer.welfare))
 
     def without_loss(self, answer: Answer, face: Program) -> Program:
         """F of ``no_pab``."""

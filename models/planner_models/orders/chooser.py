@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from planner_models.linear import LinearModel
-from planner_models.orders.face import Lumps, accepted_lumps, book_face, idle_rows, with_payments
+from planner_models.orders.face import Lumps, accepted_lumps, book_face, idle_directions, with_payments
 from planner_models.orders.model import BookModel
 from planner_models.pricing import tighten
 from planner_models.solve import Options, Solver
@@ -71,11 +71,22 @@ class Chooser:
         if not len(lumps.index):
             return 0.0, np.empty(0, dtype=np.int64)
         paid = self._payments(answer, lumps, either_way=True)
-        if paid is None and len(idle_rows(self.market, answer.x)):
+        if paid is None and self._turning_gains_nothing(answer):
             paid = self._payments(answer, lumps, either_way=False)
         if paid is None:
             return np.inf, lumps.index
         return float(paid.sum()), lumps.index[paid > NO_LOSS]
+
+    def _turning_gains_nothing(self, answer: Answer) -> bool:
+        """Whether lines stand idle, and none would carry anything of worth the other way."""
+        idle = idle_directions(self.market, answer.x)
+        integers = np.rint(answer.x[self.integers])
+        for column in idle:
+            turned = np.where(self.integers == column, 1 - integers, integers)
+            found = self.answer(turned)
+            if found is not None and found.cost < answer.cost - self.hair(answer.cost):
+                return False
+        return bool(len(idle))
 
     def _payments(self, answer: Answer, lumps: Lumps, either_way: bool) -> Floats | None:
         """The least make-whole payments of accepted lumps; None where no price supports the answer."""

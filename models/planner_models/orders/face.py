@@ -59,12 +59,17 @@ def book_face(market: BookModel, x: Floats, fixed_integers: bool, either_way: bo
 
 def idle_rows(market: BookModel, x: Floats) -> Ints:
     """Rows that give a direction to lines which carry nothing."""
+    return np.unique(market.model.matrix[:, idle_directions(market, x)].indices).astype(np.int64)
+
+
+def idle_directions(market: BookModel, x: Floats) -> Ints:
+    """Columns of the directions of lines which carry nothing."""
     found = [np.empty(0, dtype=np.int64)]
     for group in market.model.members("line"):
         if "reversed" in group.template.variables:
             idle = x[group.columns("forward")] + x[group.columns("reverse")] <= TAKEN
-            found.append(np.unique(market.model.matrix[:, group.columns("reversed")[idle]].indices))
-    return np.concatenate(found).astype(np.int64)
+            found.append(group.columns("reversed")[idle])
+    return np.concatenate(found)
 
 
 def _uncrossed(low: Floats, high: Floats) -> tuple[Floats, Floats]:
