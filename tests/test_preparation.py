@@ -195,6 +195,10 @@ class TestVehicles:
         with pytest.raises(InvalidInput, match="two stays at once"):
             self.stays(tmp_path, "v,u1,08:00,12:00,5,11\nv,u1,11:00,13:00,5,11")
 
+    def test_what_is_refused_has_the_line_of_its_row(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidInput, match=r"^vehicles\.csv:3: a stay without one whole interval \(a\)"):
+            self.stays(tmp_path, "z,u1,08:00,12:00,5,11\na,u1,18:30,18:50,1,11")
+
 
 class TestAppliances:
     HEAD = "appliance,node,earliest,latest_end,profile_kw,profile_minutes,skip_value\n"
