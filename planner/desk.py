@@ -191,7 +191,7 @@ class Desk:
             alone = clear_in_one(
                 self.market_city, self.master, self.gateways, self.options, locality, settings.market.pricing, tick
             )
-            if self.bright:
+            if settings.solver.mode == "monolith" or not self.city.buildings:
                 return alone
             return replace(alone, answer_from="no_trade", information="aggregates")  # nobody spoke: it is the market's
         return clear_in_rounds(

@@ -32,7 +32,8 @@ def _kind(run: Evidence) -> str:
     """Which row of WORDS a run is."""
     if in_rounds(run):
         return "decentralised"
-    return "nobody speaks" if run.certificate.get("mode") == "decentralised" else "monolith"
+    there, mode = run.certificate.get("buildings"), run.certificate.get("mode")
+    return "nobody speaks" if there and mode == "decentralised" else "monolith"
 
 
 def check_words(run: Evidence, found: Findings) -> None:
