@@ -20,8 +20,27 @@ PARTS_EACH = 4
 """Parts a process: few enough that each is worth its start, enough that none waits long for the last one."""
 
 
-class LostProcessError(RuntimeError):
-    """A process ended before its work was done."""
+LOST = "a process beside this one ended before its work was done; is there memory enough?"
+
+
+class LostProcessError(ChildProcessError):
+    """A process ended before its work was done: the machine's failure, not the planner's."""
+
+
+def fresh_interpreter(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
+    """A process that runs ``module.work(descriptor)``, and the pipe whose other end that is.
+
+    What called the planner is not run a second time, and no thread or solver is copied.
+    """
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from {module} import work; work({theirs.fileno()})"],
+        pass_fds=(theirs.fileno(),),
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=subprocess.DEVNULL,
+    )
+    theirs.close()
+    return process, Connection(ours.detach())
 
 
 def cores() -> int:
@@ -76,21 +95,10 @@ def _idle(
 
 
 class _Process(Generic[Part, Result]):
-    """A fresh interpreter: what called the planner is not run a second time, and no thread or solver is copied.
-
-    It has one part at a time: who still has a result to tell is sent nothing, or both would wait for the other.
-    """
+    """It has one part at a time: who still has a result to tell is sent nothing, or both would wait for the other."""
 
     def __init__(self, do: Callable[[Part], Result]) -> None:
-        ours, theirs = socket.socketpair()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", f"from planner.beside import work; work({theirs.fileno()})"],
-            pass_fds=(theirs.fileno(),),
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
-        self.pipe = Connection(ours.detach())
+        self.process, self.pipe = fresh_interpreter(__name__)
         self.place: int | None = None
         self._send(do)
 
@@ -103,7 +111,7 @@ class _Process(Generic[Part, Result]):
         try:
             succeeded, result = self.pipe.recv()
         except (EOFError, OSError):
-            raise LostProcessError("a process beside this one ended before its work was done") from None
+            raise LostProcessError(LOST) from None
         if not succeeded:
             raise result
         place, self.place = self.place, None
@@ -119,7 +127,7 @@ class _Process(Generic[Part, Result]):
         try:
             self.pipe.send(message)
         except OSError:
-            raise LostProcessError("a process beside this one ended before its work was done") from None
+            raise LostProcessError(LOST) from None
 
 
 def work(descriptor: int) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+from planner.beside import fresh_interpreter
 from planner.fleet import Kept
 from planner.spread import Bench, GoneError, LateError, Order, Recipe, Told
 
@@ -20,21 +18,10 @@ KEPT_S = 600.0
 
 
 class ProcessPlace:
-    """A process that answers until its pipe is closed; it goes when this process goes.
-
-    It is a fresh interpreter that loads this module alone: what called the planner is not run a second time.
-    """
+    """A process that answers until its pipe is closed; it goes when this process goes."""
 
     def __init__(self, recipes: Mapping[int, Recipe], gated: bool) -> None:
-        ours, theirs = socket.socketpair()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", f"from planner.pool import work; work({theirs.fileno()})"],
-            pass_fds=(theirs.fileno(),),
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
-        self.pipe = Connection(ours.detach())
+        self.process, self.pipe = fresh_interpreter(__name__)
         self._send((dict(recipes), gated))
 
     def tell(self, orders: Sequence[tuple[int, Order]]) -> None:

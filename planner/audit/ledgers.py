@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,16 +76,6 @@ def _read(table: Table, who: str) -> Ledger:
         priced=~np.isnan(price),
         amount=amount,
     )
-
-
-def booked_energy(ledger: Ledger, names: Sequence[str], n: int, *lines: str) -> Wh:
-    """Energy of some lines per account and interval."""
-    place = {name: i for i, name in enumerate(names)}
-    row = np.array([place.get(name, -1) for name in ledger.accounts], dtype=np.int64)[ledger.account]
-    keep = ledger.of(place, *lines) & (ledger.t >= 0) & (ledger.t < n)
-    out = np.zeros((len(names), n), dtype=np.int64)
-    np.add.at(out, (row[keep], ledger.t[keep]), ledger.energy[keep])
-    return out
 
 
 def per_line(ledger: Ledger, keep: npt.NDArray[np.bool_]) -> dict[tuple[str, str], tuple[int, int]]:
