@@ -47,6 +47,8 @@ def recompute(run: Path) -> Recomputed:
         messages = list(read_payloads(run / FILE, roster, len(market.city.grid)))
     except Refused as refused:
         return Recomputed(0, (), (), f"a payload does not verify: {refused.reason.value}")
+    if not _sent(run) <= {row.envelope.rstrip(b"\n") for row, _ in messages}:
+        return Recomputed(len(messages), (), (), "a message of the outbox is not among the payloads")
     with tempfile.TemporaryDirectory(prefix="planner-") as scratch:
         office = _nobody(roster, market.clear_id, len(market.city.grid), Path(scratch) / "empty")
         record = Record(office, market.lit, speakers(market, roster), 0.0)
@@ -56,6 +58,11 @@ def recompute(run: Path) -> Recomputed:
         except StoppedError:
             return Recomputed(len(messages), (), (), "the payloads end before the clear does")
         return _compared(run, Path(scratch) / "run", len(messages))
+
+
+def _sent(run: Path) -> set[bytes]:
+    """The envelopes of the run's outbox."""
+    return {line for path in (run / "outbox").glob("*.jsonl") for line in path.read_bytes().splitlines()}
 
 
 def _compared(run: Path, again: Path, messages: int) -> Recomputed:
