@@ -99,26 +99,30 @@ def _certified(
     A group that is lost here is taken out of the agreement, and the others are asked again: no proof leans on the
     words of a group that does not trade.
     """
+    number, gives_way = len(agreed.rounds), agreed.supported is None
     while True:
-        prices = _published(master, agreed, tick)
+        prices = _published(master, agreed, tick, gives_way)
         y = multipliers_of(master.market, prices)
         nodes = {g: master.node_price(y, g) for g in agreed.commitments}
-        number = len(agreed.rounds)
         lost = _lost(fleet.ask({g: BoundAt(number, price) for g, price in nodes.items()}))
         proven = _proven(fleet, agreed, lost, number)
-        bound = max(agreed.bound, proven.total + master.market_value(y))
+        at_prices = proven.total + master.market_value(y)
+        bound, number = max(agreed.bound, at_prices), number + 1
         tolerance = gap * abs(agreed.cost) / 4
+        if not lost and gives_way and agreed.bound - at_prices > tolerance:
+            gives_way = False  # an end of the range that the answers leave open, and nobody's price
+            continue
         if not lost and agreed.cost - bound > 4 * tolerance and seconds_left() > 0:
             each = tolerance / max(1, len(nodes))
-            lost = _lost(fleet.ask({g: BoundAt(number + 1, price, each) for g, price in nodes.items()}))
-            proven = _proven(fleet, agreed, lost, number + 1)
-            bound = max(bound, proven.total + master.market_value(y))
+            lost = _lost(fleet.ask({g: BoundAt(number, price, each) for g, price in nodes.items()}))
+            proven = _proven(fleet, agreed, lost, number)
+            bound, number = max(bound, proven.total + master.market_value(y)), number + 1
         if not lost:
             return agreed, prices, proven, bound
         agreed = agreed.without(lost)
 
 
-def _published(master: Master, agreed: Agreement, tick: float) -> Prices:
+def _published(master: Master, agreed: Agreement, tick: float, gives_way: bool) -> Prices:
     """The best multipliers as prices, with the range in which the answers promise as much."""
     held = agreed.supported
     at, of, bound = (
@@ -127,7 +131,7 @@ def _published(master: Master, agreed: Agreement, tick: float) -> Prices:
     low = high = at
     if np.isfinite(bound):
         low, high = of.multiplier_range(bound)
-    return from_multipliers(master.market, at, low, high, tick)
+    return from_multipliers(master.market, at, low, high, tick, gives_way)
 
 
 def _lost(words: Mapping[int, Word]) -> dict[int, Silence]:

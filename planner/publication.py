@@ -122,8 +122,14 @@ def _feeder_signs(market: MarketModel, feeders: Ints) -> Floats:
     return np.array([market.socket[feeders[f, t], (zones + f) * n + t] for f, t in places])
 
 
-def from_multipliers(market: MarketModel, multipliers: Floats, low: Floats, high: Floats, tick: float) -> Prices:
-    """Prices of the rounds: the best multipliers, and the range in which the answers promise as much."""
+def from_multipliers(
+    market: MarketModel, multipliers: Floats, low: Floats, high: Floats, tick: float, gives_way: bool
+) -> Prices:
+    """Prices of the rounds: the best multipliers, and the range in which the answers promise as much.
+
+    The range is wider than the one that is true.  With ``gives_way`` a price whose other end was set by no decision
+    moves to the end that was, which has to be proven; without, the multipliers stand.
+    """
     rows = market.balance_rows.ravel()
     zones, signs = market.balance_rows.shape, socket_signs(market)
     point = (-1000 * signs * multipliers[rows]).reshape(zones)
@@ -134,7 +140,7 @@ def from_multipliers(market: MarketModel, multipliers: Floats, low: Floats, high
     lower, upper = open_domain(market)
     range_low = np.clip(np.minimum(ends.min(axis=0).reshape(zones), point), lower, upper)
     range_high = np.clip(np.maximum(ends.max(axis=0).reshape(zones), point), lower, upper)
-    return _published(market, point, range_low, range_high, surcharge, tick, sound=False)
+    return _published(market, point, range_low, range_high, surcharge, tick, sound=False, gives_way=gives_way)
 
 
 def open_domain(market: MarketModel) -> tuple[Floats, Floats]:
@@ -151,16 +157,24 @@ def open_domain(market: MarketModel) -> tuple[Floats, Floats]:
 
 
 def _published(
-    market: MarketModel, point: Floats, low: Floats, high: Floats, surcharge: Floats, tick: float, sound: bool
+    market: MarketModel,
+    point: Floats,
+    low: Floats,
+    high: Floats,
+    surcharge: Floats,
+    tick: float,
+    sound: bool,
+    gives_way: bool = True,
 ) -> Prices:
     """Round to the tick inside the range; ends at floor or cap were set by no decision and give way to the other."""
     floor, cap = market.city.price_floor, market.city.price_cap
     low_unset = low <= floor + HAIR
     high_unset = high >= cap - HAIR
     indicative = (low_unset | high_unset) & (high - low > HAIR)
-    shown_low = np.where(low_unset & ~high_unset, high, low)
-    shown_high = np.where(high_unset & ~low_unset, low, high)
-    one_sided = indicative & (low_unset ^ high_unset)
+    moved = (low_unset ^ high_unset) & gives_way
+    shown_low = np.where(moved & low_unset, high, low)
+    shown_high = np.where(moved & high_unset, low, high)
+    one_sided = indicative & moved
     point = np.where(one_sided, shown_low, point)
     point = np.clip(point, np.maximum(shown_low, floor), np.minimum(shown_high, cap))
     whole = np.round(point / tick) * tick

@@ -166,3 +166,22 @@ def test_known_answer(folder: Path, expected: Expected) -> None:
     assert wanted
     for key, value in wanted.items():
         CHECKS[key](run, value)
+
+
+@pytest.mark.parametrize(("offices", "gap"), [(1, 0.005), (2, 0.0), (7, 0.0)])
+def test_k13_what_cannot_be_divided_is_the_gap(offices: int, gap: float) -> None:
+    """In rounds: the dual is 0 at prices of 0, and what is lost against these prices is the gap, to the last bit."""
+    case = planner.read_case(CASES / f"k13-{offices}")
+    run = planner.clear(case.with_(solver={"mode": "decentralised"}, market={"pricing": "convex_hull"}))
+    certificate = run.certificate
+    assert certificate["bound"] == pytest.approx(0.0, abs=SOLVED)
+    assert certificate["gap_absolute"] == pytest.approx(gap, abs=SOLVED)
+    assert certificate["lost_opportunity_cost"]["total"] == pytest.approx(gap, abs=SOLVED)
+    assert run.prices["price_per_mwh"].tolist()[:2] == [0, 0]
+    assert run.audit["violations"] == []
+
+
+@pytest.mark.parametrize(("locality", "price"), [("joint", 0.0), ("strict", 0.015)])
+def test_k16_what_asking_the_neighbour_first_costs(locality: str, price: float) -> None:
+    run = planner.clear(planner.read_case(CASES / f"k16-{locality}"), price_of_locality=True)
+    assert run.certificate["price_of_locality"] == pytest.approx([price, price], abs=SOLVED)
