@@ -15,12 +15,14 @@ from case_folders import CASE_TOML, Folder, rows, small_tables, write_case
 import planner
 from planner.audit.rules import RULES
 from planner.ledger import Run
-from planner.report import charts, write_report
-from planner.report.day import group_positions, read_day
+from planner.problems import InvalidInput
+from planner.report import charts, sums, write_report
+from planner.report.day import group_positions
 from planner.report.disclosure import read_released
 from planner.report.money import read_settlement
 from planner.report.papers import Papers
 from planner.report.readings import read_readings
+from planner.report.sums import read_sums
 from planner.report.words import counted, energy, number, percent
 
 CASES = Path(__file__).resolve().parents[1] / "data" / "cases"
@@ -66,6 +68,23 @@ def test_the_page_needs_nothing_but_itself(page: str) -> None:
 def test_the_same_folder_gives_the_same_bytes(copy: Path, tmp_path: Path) -> None:
     elsewhere = Path(shutil.copytree(copy, tmp_path / "moved"))
     assert page_of(copy) == page_of(elsewhere)
+
+
+def test_where_and_how_many_buildings_are_read_at_a_time_changes_no_byte(
+    run: Run, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for at_once, many in ((1, 100), (1, 1)):
+        monkeypatch.setattr(sums, "AT_ONCE", at_once)
+        monkeypatch.setattr(sums, "MANY", many)
+        assert page_of(run.folder) == page
+
+
+@pytest.mark.parametrize("row", ["operator,uplift\n", "operator,uplift,,,,,twelve\n"])
+def test_a_file_that_cannot_be_read_is_named(copy: Path, row: str) -> None:
+    path = copy / "buildings" / "b02" / "settlement.csv"
+    path.write_text(path.read_text() + row)
+    with pytest.raises(InvalidInput, match=r"buildings/b02/settlement\.csv"):
+        page_of(copy)
 
 
 def test_no_two_elements_share_an_id(page: str) -> None:
@@ -118,7 +137,7 @@ def test_a_name_from_the_case_is_escaped_in_charts_too(copy: Path) -> None:
 
 
 def test_energy_is_that_of_the_run(run: Run) -> None:
-    day = read_day(Papers(run.folder))
+    day = read_sums(Papers(run.folder)).moved.day()
     dispatch, trades = run.dispatch, run.trades
     assert day.internal.sum() == pytest.approx(trades["energy_kwh"].sum())
     drawn = sum(part.sum() for part in day.drawn.values())
@@ -132,20 +151,20 @@ def test_energy_is_that_of_the_run(run: Run) -> None:
 
 def test_what_loads_did_not_get_is_said(copy: Path, page: str) -> None:
     """Of the first load of b02, one kWh less is served in one interval than was asked for."""
-    before = read_day(Papers(copy)).cut
+    before = read_sums(Papers(copy)).moved.cut
     assert set(before) == {"b01", "b02"}
     loads = pd.read_csv(copy / "buildings" / "b02" / "case" / "loads.csv")["load"]
     frame = pd.read_parquet(copy / "buildings" / "b02" / "dispatch.parquet")
     row = frame.index[frame["asset"].isin(loads) & (frame["energy_kwh"] > 1)][0]
     frame.loc[row, "energy_kwh"] -= 1
     frame.to_parquet(copy / "buildings" / "b02" / "dispatch.parquet")
-    after = read_day(Papers(copy)).cut
+    after = read_sums(Papers(copy)).moved.cut
     assert after["b02"].sum() == pytest.approx(before["b02"].sum() + 1, abs=1e-6)
     assert "curtailed or not served: b02" in text_of(page_of(copy)).replace("b01 0.0 kWh, ", "")
 
 
 def test_settlement_is_that_of_the_ledgers_and_sums_to_zero(run: Run) -> None:
-    found = read_settlement(Papers(run.folder))
+    found = read_settlement(Papers(run.folder), read_sums(Papers(run.folder)).booked)
     assert found.ledgers == 1 + len(run.buildings)
     assert found.open_ledgers == []
     ledger = run.settlement
@@ -163,7 +182,7 @@ def test_a_ledger_that_does_not_close_is_named(copy: Path) -> None:
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     frame.loc[0, "amount"] = str(float(frame.loc[0, "amount"]) + 1e-9)
     frame.to_csv(path, index=False)
-    assert read_settlement(Papers(copy)).open_ledgers == ["b02"]
+    assert read_sums(Papers(copy)).booked.open_ledgers == ["b02"]
     assert "Ledgers that do not sum to zero: b02" in text_of(page_of(copy))
 
 

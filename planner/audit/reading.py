@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -24,10 +25,23 @@ def read_table(place: Path, file: str) -> Table:
 
 
 def read_alike(places: Mapping[str, Path]) -> dict[str, Table]:
-    """Tables of one kind in many folders, by how the run calls them: those under one header are parsed together.
+    """Tables of one kind in many folders, by how the run calls them; what ``parsed_alike`` leaves out is left out."""
+    found = {}
+    for files, whole, lengths in parsed_alike(places):
+        firsts = np.cumsum(lengths) - lengths
+        for file, first, n in zip(files, firsts.tolist(), lengths.tolist(), strict=True):
+            found[file] = Table(f"{file}.csv", whole.slice(first, n))
+    return found
 
-    A line of a plain CSV without quotes is a row whatever stands around it.  What is not that plain is left out, and
-    is for ``read_table`` to read or to refuse.
+
+def parsed_alike(
+    places: Mapping[str, Path], columns: Sequence[str] = ()
+) -> Iterator[tuple[list[str], pa.Table, npt.NDArray[np.int64]]]:
+    """(files, their rows one after another, rows of each) of the tables under one header: they are parsed together.
+
+    A line of a plain CSV without quotes is a row whatever stands around it.  What is not that plain, or alone under
+    its header, is left out, and is for ``read_table`` to read or to refuse.  ``columns`` are all that is asked for,
+    without values where a header lacks them; every column if left out.
     """
     by_header: dict[bytes, list[tuple[str, bytes]]] = {}
     for file, place in places.items():
@@ -38,34 +52,32 @@ def read_alike(places: Mapping[str, Path]) -> dict[str, Table]:
         header, _, body = content.partition(b"\n")
         if not any(mark in content for mark in (b'"', b"\r", BOM)):
             body = body if body[-1:] in (b"\n", b"") else body + b"\n"
-            by_header.setdefault(header, []).append((f"{file}.csv", body))
-    found = {}
+            by_header.setdefault(header, []).append((file, body))
     for header, files in by_header.items():
-        found.update(_parsed_together(header, files) if len(files) > 1 else {})
-    return found
+        if len(files) > 1 and (parsed := _parsed_together(header, files, columns)) is not None:
+            yield [file for file, _ in files], *parsed
 
 
-def _parsed_together(header: bytes, files: Sequence[tuple[str, bytes]]) -> dict[str, Table]:
-    lengths = [body.count(b"\n") for _, body in files]
+def _parsed_together(
+    header: bytes, files: Sequence[tuple[str, bytes]], columns: Sequence[str]
+) -> tuple[pa.Table, npt.NDArray[np.int64]] | None:
+    lengths = np.array([body.count(b"\n") for _, body in files], dtype=np.int64)
+    joined = b"\n".join((header, *(body.removesuffix(b"\n") for _, body in files if body)))
     try:
-        whole = _parse_csv(b"\n".join((header, *(body.removesuffix(b"\n") for _, body in files if body))), files[0][0])
+        whole = _parse_csv(joined, files[0][0], columns)
     except (DamagedFileError, pa.ArrowException, UnicodeDecodeError):
-        return {}
-    if whole.num_rows != sum(lengths):  # some line is empty, and no row
-        return {}
-    firsts = np.cumsum(lengths) - lengths
-    tables = [
-        Table(name, whole.slice(int(first), n)) for (name, _), first, n in zip(files, firsts, lengths, strict=True)
-    ]
-    return {table.file.removesuffix(".csv"): table for table in tables}
+        return None
+    return (whole, lengths) if whole.num_rows == lengths.sum() else None  # else some line is empty, and no row
 
 
-def _parse_csv(content: bytes, name: str) -> pa.Table:
+def _parse_csv(content: bytes, name: str, columns: Sequence[str] = ()) -> pa.Table:
     header = content.split(b"\n", 1)[0].decode().strip().replace('"', "").split(",")
     if len(set(header)) != len(header) or header == [""]:
         raise DamagedFileError(name, "the header row is empty or repeats a column")
-    types = {column: _type_of(column) for column in header}
-    options = pacsv.ConvertOptions(column_types=types, strings_can_be_null=False)
+    types = {column: _type_of(column) for column in columns or header}
+    options = pacsv.ConvertOptions(
+        column_types=types, strings_can_be_null=False, include_columns=list(columns), include_missing_columns=True
+    )
     alone = pacsv.ReadOptions(use_threads=False)
     return pacsv.read_csv(pa.BufferReader(content), alone, convert_options=options).unify_dictionaries()
 

@@ -1,14 +1,17 @@
-"""The energy of the delivery day, summed over the buildings that are here, one building in memory at a time."""
+"""The energy of the delivery day, summed over the buildings that are here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from planner.audit.reading import read_table
+from planner.audit.table import MissingFileError
+from planner.report.joined import MILLION, Ints, Joined, Tables
 from planner.report.papers import Papers
 
 Floats = npt.NDArray[np.float64]
@@ -25,11 +28,12 @@ KINDS = (
     ("wind", "plant", "wind"),
     ("generators", "generator", "generators"),
 )
+OF_LOADS = 0
 OTHER = "other"
 STORES = "batteries"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Day:
     """kWh per interval of the delivery day (n).
 
@@ -38,12 +42,12 @@ class Day:
     """
 
     n: int
-    drawn: dict[str, Floats] = field(default_factory=dict)
-    made: dict[str, Floats] = field(default_factory=dict)
-    internal: Floats = field(default_factory=lambda: np.zeros(0))
-    needed: Floats = field(default_factory=lambda: np.zeros(0))
-    position: dict[str, Floats] = field(default_factory=dict)
-    cut: dict[str, Floats] = field(default_factory=dict)
+    drawn: dict[str, Floats]
+    made: dict[str, Floats]
+    internal: Floats
+    needed: Floats
+    position: dict[str, Floats]
+    cut: dict[str, Floats]
 
     def consumption(self) -> Floats:
         """What all assets but stores draw."""
@@ -61,52 +65,105 @@ class Day:
         return np.sum([np.zeros(self.n), *(part for kind, part in parts.items() if kind != STORES)], axis=0)
 
 
-def read_day(papers: Papers) -> Day:
-    """All buildings of the folder, summed."""
-    n = len(papers.starts)
-    day = Day(n, internal=np.zeros(n), needed=np.zeros(n))
-    for building in papers.buildings:
-        root = f"buildings/{building}"
-        served = _add_dispatch(day, papers, root)
-        asked = _asked(papers, root)
-        if asked is not None:
-            day.cut[building] = np.maximum(asked - served, 0.0)
-        day.internal += _by_interval(papers.table(f"{root}/trades.csv"), "energy_kwh", n)
-        day.needed += _by_interval(papers.table(f"{root}/units.csv"), "requested_kwh", n)
-        day.position[building] = _by_interval(papers.table(f"{root}/position.csv"), "position_kwh", n)
-    return day
+@dataclass
+class Moved:
+    """A day's energy as it is added up: millionths of a kWh, (kinds and other x n) or (n,); ``Day`` says of what.
+
+    ``position`` and ``cut`` (kWh) are by building.
+    """
+
+    drawn: Ints
+    made: Ints
+    internal: Ints
+    needed: Ints
+    position: dict[str, Floats] = field(default_factory=dict)
+    cut: dict[str, Floats] = field(default_factory=dict)
+
+    @classmethod
+    def nothing(cls, n: int) -> Moved:
+        by_kind = np.zeros((len(KINDS) + 1, n), dtype=np.int64)
+        return cls(by_kind, by_kind.copy(), by_kind[0].copy(), by_kind[0].copy())
+
+    def add(self, other: Moved) -> None:
+        for name in ("drawn", "made", "internal", "needed"):
+            getattr(self, name)[:] += getattr(other, name)
+        self.position |= other.position
+        self.cut |= other.cut
+
+    def day(self) -> Day:
+        """The same in kWh, of kinds that moved anything."""
+        words = [*(words for _, _, words in KINDS), OTHER]
+        drawn, made = (
+            {name: row / MILLION for name, row in zip(words, rows, strict=True) if row.any()}
+            for rows in (self.drawn, self.made)
+        )
+        n = len(self.internal)
+        return Day(n, drawn, made, self.internal / MILLION, self.needed / MILLION, self.position, self.cut)
 
 
-def _add_dispatch(day: Day, papers: Papers, root: str) -> Floats:
-    """Sort a building's dispatch by kind; what its loads were served."""
-    frame = papers.table(f"{root}/dispatch.parquet")
-    if frame.empty:
-        return np.zeros(day.n)
-    kind = frame["asset"].map(dict(_kinds(papers, root))).fillna(OTHER)
-    summed = frame.assign(kind=kind, draw=frame["energy_kwh"].clip(lower=0), make=-frame["energy_kwh"].clip(upper=0))
-    for name, rows in summed.groupby("kind", sort=True):
-        for parts, column in ((day.drawn, "draw"), (day.made, "make")):
-            if rows[column].any():
-                parts[str(name)] = parts.get(str(name), np.zeros(day.n)) + _by_interval(rows, column, day.n)
-    return _by_interval(summed[summed["kind"] == LOADS], "draw", day.n)
+def moved(tables: Tables, seconds: Sequence[int], minutes: int) -> Moved:
+    """What some buildings moved in the intervals that begin at ``seconds`` since 1970 UTC."""
+    names, n = tables.buildings, len(seconds)
+    found = Moved.nothing(n)
+    served = _add_dispatch(found, tables, n)
+    for i, asked in _asked(tables, seconds, minutes):
+        found.cut[names[i]] = np.maximum(asked - served[i] / MILLION, 0.0)
+    for table, column, total in (("trades", "energy_kwh", found.internal), ("units", "requested_kwh", found.needed)):
+        for part in tables(table, "interval", column):
+            total += part.by_interval(part.energy(column), len(names), n).sum(axis=0)
+    position = np.zeros((len(names), n), dtype=np.int64)
+    for part in tables("position", "interval", "position_kwh"):
+        position += part.by_interval(part.energy("position_kwh"), len(names), n)
+    found.position = dict(zip(names, position / MILLION, strict=True))
+    return found
 
 
-def _asked(papers: Papers, root: str) -> Floats | None:
-    """What a building's loads ask for, from the profiles of its case; None where these are not here."""
-    loads, profiles = papers.table(f"{root}/case/loads.csv"), papers.table(f"{root}/case/profiles.csv")
-    if loads.empty or "start" not in profiles or not set(loads["profile"]) <= set(profiles.columns):
-        return None
-    by_start = profiles.set_index("start")[list(loads["profile"])].sum(axis=1) * papers.minutes / 60
-    starts = pd.to_datetime(list(papers.starts), utc=True)
-    return by_start.reindex(starts).to_numpy(dtype=float) if by_start.index.is_unique else None
+def _add_dispatch(found: Moved, tables: Tables, n: int) -> Ints:
+    """Sort dispatch by kind; what the loads of each building were served, (buildings x n)."""
+    kinds, served = _kinds(tables), np.zeros((len(tables.buildings), n), dtype=np.int64)
+    for part in tables("dispatch", "asset", "interval", "energy_kwh"):
+        kind = _kind(part, kinds)
+        t, energy = part.intervals(n), part.energy("energy_kwh")
+        draw = np.maximum(energy, 0)
+        for total, rows in ((found.drawn, draw), (found.made, draw - energy)):
+            np.add.at(total, (kind[t >= 0], t[t >= 0]), rows[t >= 0])
+        served += part.by_interval(np.where(kind == OF_LOADS, draw, 0), len(served), n)
+    return served
 
 
-def _kinds(papers: Papers, root: str) -> Iterator[tuple[str, str]]:
-    """(asset, kind in words) of a building's case."""
-    for table, key, words in KINDS:
-        frame = papers.table(f"{root}/case/{table}.csv")
-        if len(frame):
-            yield from ((str(asset), words) for asset in frame[key].unique())
+def _kinds(tables: Tables) -> dict[tuple[int, str], int]:
+    """Place in ``KINDS`` of (building, asset), from the buildings' cases."""
+    found: dict[tuple[int, str], int] = {}
+    for kind, (table, key, _) in enumerate(KINDS):
+        for part in tables(f"case/{table}", key):
+            found.update(dict.fromkeys(zip(part.owner.tolist(), part.table.text(key), strict=True), kind))
+    return found
+
+
+def _kind(part: Joined, kinds: dict[tuple[int, str], int]) -> Ints:
+    """The kind of each row."""
+    codes, assets = part.table.codes("asset")
+    pairs, place = np.unique(part.owner * len(assets) + codes, return_inverse=True)
+    named = [(pair // len(assets), assets[pair % len(assets)]) for pair in pairs.tolist()]
+    return np.array([kinds.get(name, len(KINDS)) for name in named], dtype=np.int64)[place]
+
+
+def _asked(tables: Tables, seconds: Sequence[int], minutes: int) -> Iterator[tuple[int, Floats]]:
+    """(building, kWh that its loads ask for) from the profiles of its case, where these are here."""
+    profiles: dict[int, list[str]] = {}
+    for part in tables("case/loads", "profile"):
+        for i, name in zip(part.owner.tolist(), part.table.text("profile"), strict=True):
+            profiles.setdefault(i, []).append(name)
+    for i, names in sorted(profiles.items()):
+        file = f"buildings/{tables.buildings[i]}/case/profiles"
+        try:
+            table = read_table(tables.root / file, file)
+        except MissingFileError:
+            continue
+        if table.columns >= {"start", *names} and len(set(table.instants.tolist())) == len(table):
+            power = np.nan_to_num([table.numbers(name) for name in names]).sum(axis=0)
+            by_start = dict(zip(table.instants.tolist(), power.tolist(), strict=True))
+            yield i, np.array([by_start.get(at, np.nan) for at in seconds], dtype=float) * minutes / 60
 
 
 def _by_interval(frame: pd.DataFrame, column: str, n: int) -> Floats:

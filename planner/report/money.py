@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from planner.audit.ledgers import AMOUNT_DECIMALS
+from planner.audit.table import DamagedFileError
 from planner.cleared import NANO
+from planner.money import from_text, total
+from planner.report.joined import MILLION, Ints, Joined, Tables
 from planner.report.papers import Papers
 
 UNITS = "the units"
@@ -72,54 +77,97 @@ class Settlement:
     open_ledgers: list[str] = field(default_factory=list)
 
 
-def read_settlement(papers: Papers) -> Settlement:
-    """Every ledger of the folder."""
-    found = Settlement()
-    sums: Counter[tuple[str, str]] = Counter()
-    energy: defaultdict[tuple[str, str], float] = defaultdict(float)
-    for building in papers.buildings:
-        frame = _ledger(papers, f"buildings/{building}/settlement.csv", building, found)
-        if len(frame):
-            _add_building(frame, set(papers.table(f"buildings/{building}/units.csv")["unit"]), sums, energy)
-    for (account, line), nano in sorted(sums.items(), key=lambda item: (HEADINGS.index(_heading(*item[0])), item[0])):
-        paid = _payment(account, line, nano, energy[account, line])
-        heading = f"{_heading(account, line)}: {paid.payer} → {paid.payee}"
-        found.payments.setdefault(heading, []).append(paid)
-    found.accounts = _accounts(_ledger(papers, "market/settlement.csv", "the marketplace", found))
+@dataclass
+class Booked:
+    """Ledgers of buildings as they are added up, by account and line: nano-currency and millionths of a kWh.
+
+    It is what the units' counterparties received; trade between units counts once, by what is bought.
+    """
+
+    nano: Counter[tuple[str, str]] = field(default_factory=Counter)
+    energy: Counter[tuple[str, str]] = field(default_factory=Counter)
+    ledgers: int = 0
+    open_ledgers: list[str] = field(default_factory=list)
+
+    def add(self, other: Booked) -> None:
+        for mine, more in ((self.nano, other.nano), (self.energy, other.energy)):
+            for key, value in more.items():
+                mine[key] += value
+        self.ledgers += other.ledgers
+        self.open_ledgers += other.open_ledgers
+
+
+def booked(tables: Tables) -> Booked:
+    """Every ledger of some buildings."""
+    found = Booked()
+    left = np.zeros(len(tables.buildings), dtype=np.int64)
+    rows = np.zeros(len(tables.buildings), dtype=np.int64)
+    units = {
+        pair
+        for part in tables("units", "unit")
+        for pair in zip(part.owner.tolist(), part.table.text("unit"), strict=True)
+    }
+    for part in tables("settlement", "account", "line", "energy_kwh", "amount"):
+        amount = _amounts(part)
+        np.add.at(left, part.owner, amount)
+        np.add.at(rows, part.owner, 1)
+        _add_ledger(found, part, amount, units)
+    found.ledgers = int(np.count_nonzero(rows))
+    found.open_ledgers = [tables.buildings[int(i)] for i in np.flatnonzero(left)]
+    return found
+
+
+def _amounts(part: Joined) -> Ints:
+    try:
+        return from_text(part.table.column("amount"), AMOUNT_DECIMALS)
+    except ValueError as wrong:
+        raise DamagedFileError(part.table.file, f"amount: {str(wrong)[:120]}") from None
+
+
+def _add_ledger(found: Booked, part: Joined, amount: Ints, units: Set[tuple[int, str]]) -> None:
+    (account, accounts), (line, lines) = part.table.codes("account"), part.table.codes("line")
+    party = part.owner * len(accounts) + account
+    parties = np.flatnonzero(np.bincount(party))
+    of_unit = np.zeros(int(parties.max(initial=0)) + 1, dtype=bool)
+    for k in parties.tolist():
+        name = accounts[k % len(accounts)]
+        of_unit[k] = name == "building" or (k // len(accounts), name) in units
+    bought = np.array([name == INSIDE[0] for name in lines])[line] & of_unit[party]
+    key = np.where(of_unit[party], -1, account * len(lines) + line)
+    energy = part.energy("energy_kwh")
+    if bought.any():
+        found.nano[UNITS, INSIDE[0]] -= total(amount[bought])
+        found.energy[UNITS, INSIDE[0]] += total(energy[bought])
+    order = np.argsort(key, kind="stable")
+    keys, firsts = np.unique(key[order], return_index=True)
+    for k, rows in zip(keys.tolist(), np.split(order, firsts[1:]), strict=True):
+        if k >= 0:
+            entry = accounts[k // len(lines)], lines[k % len(lines)]
+            found.nano[entry] += total(amount[rows])
+            found.energy[entry] += total(energy[rows])
+
+
+def read_settlement(papers: Papers, sums: Booked) -> Settlement:
+    """Every ledger of the folder, those of buildings added up."""
+    found = Settlement(ledgers=sums.ledgers, open_ledgers=list(sums.open_ledgers))
+    for (account, line), paid in sorted(
+        sums.nano.items(), key=lambda item: (HEADINGS.index(_heading(*item[0])), item[0])
+    ):
+        payment = _payment(account, line, paid, sums.energy[account, line] / MILLION)
+        heading = f"{_heading(account, line)}: {payment.payer} → {payment.payee}"
+        found.payments.setdefault(heading, []).append(payment)
+    market = papers.market("settlement")
+    if len(market):
+        market["nano"] = nano(market["amount"])
+        found.ledgers += 1
+        found.open_ledgers += ["the marketplace"] * bool(int(market["nano"].sum()))
+    found.accounts = _accounts(market)
     return found
 
 
 def nano(amounts: pd.Series) -> np.ndarray:
     """Currency as int64 nano-currency: exact, as a ledger's amounts stay far below nine million a line."""
     return np.rint(amounts.fillna(0.0).to_numpy(dtype=float) * NANO).astype(np.int64)
-
-
-def _ledger(papers: Papers, path: str, name: str, found: Settlement) -> pd.DataFrame:
-    frame = papers.table(path)
-    if len(frame):
-        frame["nano"] = nano(frame["amount"])
-        found.ledgers += 1
-        if int(frame["nano"].sum()):
-            found.open_ledgers.append(name)
-    return frame
-
-
-def _add_building(
-    frame: pd.DataFrame,
-    units: set[str],
-    sums: Counter[tuple[str, str]],
-    energy: defaultdict[tuple[str, str], float],
-) -> None:
-    """What the units' counterparties received, by account and line; trade between units by what is bought."""
-    of_units = frame["account"].isin(units | {"building"})
-    bought = frame[of_units & (frame["line"] == INSIDE[0])]
-    if len(bought):
-        sums[UNITS, INSIDE[0]] -= int(bought["nano"].sum())
-        energy[UNITS, INSIDE[0]] += float(bought["energy_kwh"].sum())
-    others = frame[~of_units]
-    for (account, line), rows in others.groupby(["account", "line"], sort=True):
-        sums[str(account), str(line)] += int(rows["nano"].sum())
-        energy[str(account), str(line)] += float(rows["energy_kwh"].fillna(0.0).sum())
 
 
 def _heading(account: str, line: str) -> str:

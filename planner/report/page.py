@@ -12,11 +12,12 @@ import numpy as np
 from planner.audit.rules import RULES
 from planner.report import figures, headline, tables, words
 from planner.report.charts import Chart, Floats
-from planner.report.day import Day, group_positions, read_day
+from planner.report.day import Day, group_positions
 from planner.report.disclosure import read_released
 from planner.report.money import read_settlement
 from planner.report.papers import Papers
 from planner.report.readings import MOST_METERS, read_readings
+from planner.report.sums import read_sums
 from planner.report.tables import MOST_ROWS, NOTHING_KWH
 
 SIDES = ("buildings", "exchange", "supply", "orders", "network")
@@ -64,7 +65,8 @@ def _filled(template: str, told: dict[str, Any]) -> str:
 
 def content(papers: Papers) -> dict[str, Any]:
     """Everything that the template names."""
-    day = read_day(papers)
+    sums = read_sums(papers)
+    day = sums.moved.day()
     traded = group_positions(papers)
     signed, what = (traded, "group") if traded else (_trading(day.position), "building")
     return {
@@ -82,7 +84,7 @@ def content(papers: Papers) -> dict[str, Any]:
         "what": what,
         "positions": tables.positions(signed, papers),
         "more_positions": max(0, len(signed) - MOST_ROWS),
-        "settlement": read_settlement(papers),
+        "settlement": read_settlement(papers, sums.booked),
         "most_rows": MOST_ROWS,
         "certificate": papers.certificate,
         "facts": _facts(papers),

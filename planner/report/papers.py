@@ -98,6 +98,11 @@ class Papers:
         return ()
 
     @property
+    def seconds(self) -> tuple[int, ...]:
+        """The same in seconds since 1970 UTC."""
+        return tuple(int(start.timestamp()) for start in self.starts)
+
+    @property
     def horizon_hours(self) -> float:
         """Length of what was planned: the delivery day and its look-ahead."""
         return len(self.starts) * self.minutes / 60 + float(self.setting("horizon", "look_ahead_hours", 0))
