@@ -18,11 +18,12 @@ from planner.orderbook.publish import Published, publish
 from planner.orderbook.quantise import whole
 from planner_models.orders.book import Book
 from planner_models.orders.decide import Answer, Chooser, Decision, decide
-from planner_models.orders.face import accepted_lumps, book_face, idle_rows, with_least_payments, without_losses
+from planner_models.orders.face import accepted_lumps, book_face, with_least_payments, without_losses
+from planner_models.orders.idle import forgoing_least, forgoing_nothing, shut_rows
 from planner_models.orders.model import BookModel
 from planner_models.orders.prices import PlacePrices, place_prices
 from planner_models.orders.rule import Rule
-from planner_models.orders.share import share, volume_of
+from planner_models.orders.share import share
 from planner_models.orders.window import closed
 from planner_models.pricing import Face
 from planner_models.solve import Options
@@ -90,23 +91,20 @@ def _draft(
 
 
 def prices_of(market: BookModel, rule: Rule, decision: Decision, answer: Answer, options: Options) -> PlacePrices:
-    """The rule's face and its point (contract 2, rule 4).
-
-    Where no price keeps idle lines from wanting either way (below zero both may pay), their direction stands decided.
-    """
+    """The rule's face and its point (contract 2, rule 4)."""
     ends = market.balance, market.book.price_floor, market.book.price_cap
-    found = place_prices(_face(market, rule, decision, answer, options), *ends, options)
-    if found.supported or rule is Rule.CONVEX_HULL or not len(idle_rows(market, answer.x)):
-        return found
-    return place_prices(_face(market, rule, decision, answer, options, either_way=False), *ends, options)
-
-
-def _face(
-    market: BookModel, rule: Rule, decision: Decision, answer: Answer, options: Options, either_way: bool = True
-) -> Face:
     if rule is Rule.CONVEX_HULL and decision.relaxed is not None:
-        return book_face(market, decision.relaxed.x, fixed_integers=False)
-    face = book_face(market, answer.x, True, either_way)
+        return place_prices(book_face(market, decision.relaxed.x, fixed_integers=False), *ends, options)
+    face, shut = book_face(market, answer.x, True), shut_rows(market, answer.x)
+    found = place_prices(_ruled(market, rule, answer, forgoing_nothing(face, shut), options), *ends, options)
+    if found.supported or not len(shut):
+        return found
+    least = forgoing_least(face, market, shut, options)
+    return found if least is None else place_prices(_ruled(market, rule, answer, least, options), *ends, options)
+
+
+def _ruled(market: BookModel, rule: Rule, answer: Answer, face: Face, options: Options) -> Face:
+    """The part of a face that the rule asks for."""
     lumps = accepted_lumps(market, answer.x)
     if not len(lumps.index):
         return face
@@ -127,7 +125,7 @@ def _of_ties(market: BookModel, drafts: Sequence[Cleared]) -> Cleared:
     """Greatest volume; then least paradoxically rejected energy; then earlier submission; then the smallest hash."""
     if len(drafts) == 1:
         return drafts[0]
-    volume = np.array([volume_of(market) @ d.x for d in drafts])
+    volume = np.array([market.volume @ d.x for d in drafts])
     drafts = [d for d, v in zip(drafts, volume, strict=True) if v >= volume.max() - 1e-6]
     missed = [d.outcome.paradoxical_wh for d in drafts]
     drafts = [d for d, m in zip(drafts, missed, strict=True) if m == min(missed)]
@@ -154,7 +152,7 @@ def _tied(market: BookModel, drafts: Sequence[Cleared], best: Cleared) -> frozen
     """Lumps rejected although an answer as good, of the same volume, takes them."""
     if len(drafts) == 1:
         return frozenset()
-    volume, mine = volume_of(market), _ratios(market, best.x)
+    volume, mine = market.volume, _ratios(market, best.x)
     equal = [d for d in drafts if d is not best and abs(volume @ d.x - volume @ best.x) <= 1e-6]
     taken = np.zeros(len(mine), dtype=bool)
     for draft in equal:

@@ -6,7 +6,8 @@ What the contract leaves to be read, and how it is read here:
   [minimum, 1], under its parent's ratio and its group's sum.  A block of minimum 0 has nothing to decide, since 0 or
   [0, 1] is [0, 1]: it is always on, and so never rejected in the money for want of divisibility.  A lossy line runs
   one way in an interval (energy is never burnt by running both ways), so which way is tried as well; but a line that
-  carries nothing must not want to run either way at the prices, unless no price is like that (below zero).
+  carries nothing must not want to run either way at the prices; unless no price is like that (below zero): then the
+  idle lines forgo the least that they can, open forward and shut in reverse.
 * *Quantities.*  Given the decisions, all else (steps, ratios, complex quantities, flows) is the linear program's.
 * *Support.*  A price supports an accepted block when its ratio is the best in [minimum, 1] at that price: at the
   money when the ratio lies strictly between, in the money (or at it) at 1, out of it (or at it) at a minimum below 1.
@@ -291,14 +292,39 @@ class Brute:
     # ---- prices ----------------------------------------------------------------------------------------------------
 
     def supporting(self, answer: Answer, free_lines: bool = False) -> Program:
-        """F without the no-loss rows: the optimal multipliers under the decision; idle lines may want neither way."""
+        """F without the no-loss rows: the optimal multipliers under the decision; idle lines may want neither way.
+
+        Where no price is like that, the idle lines count as open forward, and prices are those at which they forgo the
+        least in reverse (capacity times what a unit would earn); but if the same orders are worth more with lines
+        running another way, there are none.
+        """
         level = answer.welfare / self.unit + self.fixed_costs(answer.on)
         ways = ("forward", "reverse")
         idle = [s for s in self.lossy if free_lines or max(answer.x[self.column[way, s]] for way in ways) < 1e-9]
         face = optimal_multipliers(self.fixed(answer.on, idle), level)
         if not free_lines and idle and best(face) is None and not self._better_turned(answer):
-            return optimal_multipliers(self.fixed(answer.on), level)
+            ahead = answer.on | {f"{span.line_id}@{span.interval}" for span in idle}
+            return self._forgoing_least(self.fixed(ahead), idle, level)
         return face
+
+    def _forgoing_least(self, program: Program, idle: Sequence[object], level: float) -> Program:
+        """Its optimal multipliers, as far as what the idle lines would earn in reverse comes to the least."""
+        face = optimal_multipliers(program, level)
+        first = len(face.cost)
+        wide = face.with_columns(len(idle), 0.0, INF)
+        rows = np.zeros((len(idle), len(wide.cost)))
+        forgone = np.zeros(len(wide.cost))
+        for i, span in enumerate(idle):
+            rows[i, first + i] = 1.0  # at least what a unit would earn: the worth of its column's upper end
+            rows[i, len(program.row_high) + self.column["reverse", span]] = -1.0
+            forgone[first + i] = span.reverse_kwh / self.scale
+        wide = wide.with_rows(rows, np.zeros(len(idle)), np.full(len(idle), INF))
+        low, high = wide.low.copy(), wide.high.copy()
+        low[: len(self.cells)], high[: len(self.cells)] = self.book.price_floor, self.book.price_cap
+        solved = best(Program(-forgone, low, high, wide.matrix, wide.row_low, wide.row_high))
+        if solved is None:
+            return wide
+        return wide.with_rows(forgone[None, :], np.array([-INF]), np.array([-solved.value]))
 
     def _better_turned(self, answer: Answer) -> bool:
         """Whether the same orders are worth more with lines running another way."""

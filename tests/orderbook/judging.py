@@ -172,20 +172,24 @@ class Judged:
             assert sum(flow**2 for flow in self.flow.values()) <= least + 0.1 * (1 + least**0.5)
 
     @cached_property
-    def expected_prices(self) -> Prices | None:
-        """The brute force's prices; None where readings of a lossy line that the contract leaves open differ."""
+    def readings(self) -> list[Prices]:
+        """The brute force's prices of every answer that the run may stand for (an idle line has two directions)."""
         found = [self.brute.priced(answer, self.rule) for answer in self.matched]
-        if self.brute.lossy:
-            found += [self.brute.priced(answer, self.rule, free_lines=True) for answer in self.matched]
-            if any(one is None or not _alike(one, found[0]) for one in found):
-                return None
-        assert found[0] is not None
-        return found[0]
+        return [prices for prices in found if prices is not None]
 
     def check_prices(self) -> None:
-        expected = self.expected_prices
-        if expected is None:
-            return
+        """As one of the readings has them."""
+        wrong: list[AssertionError] = []
+        for expected in self.readings:
+            try:
+                self._check_prices(expected)
+            except AssertionError as error:
+                wrong.append(error)
+            else:
+                return
+        raise wrong[0] if wrong else AssertionError("no price supports the answer")
+
+    def _check_prices(self, expected: Prices) -> None:
         published = {(row["zone"], row["interval"]): row for row in self.run.prices.to_dict("records")}
         for cell in self.book.cells:
             row, low, high, point = published[cell], expected.low[cell], expected.high[cell], expected.point[cell]

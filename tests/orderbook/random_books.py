@@ -223,6 +223,18 @@ def random_book(seed: int) -> Book:
     return Book(rows, _lines(draft, lossy), _grid(draft) if not lossy and draft.chance(0.1) else ())
 
 
+def below_zero(seed: int) -> Book:
+    """Two zones joined by a lossy line, at prices so far below zero that burning energy would often pay."""
+    rng = np.random.default_rng(seed)
+    theme = THEMES[seed % len(THEMES)]
+    draft = Draft(rng, ["east", "west"], int(rng.integers(1, 4)))
+    theme(draft)
+    shift, loss = draft.pick((-120.0, -60.0, -40.0)), draft.pick((0.03, 0.1))
+    ends = draft.pick((0, 1, 2, 5, 100)) * MW, draft.pick((0, 1, 2, 5, 100)) * MW
+    rows = tuple(replace(row, price_per_mwh=row.price_per_mwh + shift) for row in draft.rows)
+    return Book(rows, (LineRow("l1", "east", "west", *ends, loss),))
+
+
 def _lines(draft: Draft, lossy: bool) -> tuple[LineRow, ...]:
     """None, one or two lines between two zones."""
     if len(draft.zones) < 2 or draft.chance(0.1):

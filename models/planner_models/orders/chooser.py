@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from planner_models.linear import LinearModel
-from planner_models.orders.face import Lumps, accepted_lumps, book_face, idle_directions, with_payments
+from planner_models.orders.face import Lumps, accepted_lumps, book_face, with_payments
+from planner_models.orders.idle import forgoing_least, forgoing_nothing, shut_rows
 from planner_models.orders.model import BookModel
-from planner_models.pricing import tighten
+from planner_models.pricing import Face, tighten
 from planner_models.solve import Options, Solver
 from planner_models.template import Floats, Ints
 
@@ -70,27 +71,49 @@ class Chooser:
         lumps = accepted_lumps(self.market, answer.x)
         if not len(lumps.index):
             return 0.0, np.empty(0, dtype=np.int64)
-        paid = self._payments(answer, lumps, either_way=True)
-        if paid is None and self._turning_gains_nothing(answer):
-            paid = self._payments(answer, lumps, either_way=False)
+        face, shut = book_face(self.market, answer.x, True), shut_rows(self.market, answer.x)
+        paid = self._payments(forgoing_nothing(face, shut), lumps)
+        if paid is None and len(shut) and self._turning_gains_nothing(answer):
+            least = forgoing_least(face, self.market, shut, self.options)
+            paid = None if least is None else self._payments(least, lumps)
         if paid is None:
             return np.inf, lumps.index
         return float(paid.sum()), lumps.index[paid > NO_LOSS]
 
-    def _turning_gains_nothing(self, answer: Answer) -> bool:
-        """Whether lines stand idle, and none would carry anything of worth the other way."""
-        idle = idle_directions(self.market, answer.x)
-        integers = np.rint(answer.x[self.integers])
-        for column in idle:
-            turned = np.where(self.integers == column, 1 - integers, integers)
-            found = self.answer(turned)
-            if found is not None and found.cost < answer.cost - self.hair(answer.cost):
-                return False
-        return bool(len(idle))
+    def loses_as_decided(self, answer: Answer) -> bool:
+        """Whether somebody loses at all prices that support the answer with every direction decided."""
+        paid = self._payments(book_face(self.market, answer.x, True), accepted_lumps(self.market, answer.x))
+        return paid is None or float(paid.sum()) > NO_LOSS
 
-    def _payments(self, answer: Answer, lumps: Lumps, either_way: bool) -> Floats | None:
-        """The least make-whole payments of accepted lumps; None where no price supports the answer."""
-        face = with_payments(tighten(book_face(self.market, answer.x, True, either_way)), self.market, lumps)
+    def _turning_gains_nothing(self, answer: Answer) -> bool:
+        """Whether the same orders are worth no more with lines running any other way."""
+        found = self._with_orders_of(answer, self.model).mip(0.0, tolerance=self.hair(answer.cost) / 4)
+        return found.has_answer and found.objective >= answer.cost - self.hair(answer.cost)
+
+    def fuller(self, answer: Answer) -> Answer | None:
+        """The same orders worth the same with lines running the ways that trade the most; None if these are its own."""
+        hair = self.hair(answer.cost)
+        solver = self._with_orders_of(answer, replace(self.model, cost=-self.market.volume))
+        costly = np.flatnonzero(self.model.cost)
+        solver.add_row(costly, self.model.cost[costly], -np.inf, answer.cost + hair)
+        found = solver.mip(0.0)
+        if not found.has_answer:
+            return None
+        integers = np.rint(found.x[self.integers])
+        other = None if np.array_equal(integers, np.rint(answer.x[self.integers])) else self.answer(integers)
+        return other if other is not None and self.close(other.cost, answer.cost) else None
+
+    def _with_orders_of(self, answer: Answer, model: LinearModel) -> Solver:
+        """A model in which the orders are decided as in an answer and only directions of lines are not."""
+        orders = np.concatenate([self.market.taken, self.market.active])
+        orders = orders[orders >= 0]
+        lower, upper = model.lower.copy(), model.upper.copy()
+        lower[orders] = upper[orders] = np.rint(answer.x[orders])
+        return Solver(replace(model, lower=lower, upper=upper), self.options)
+
+    def _payments(self, face: Face, lumps: Lumps) -> Floats | None:
+        """The least make-whole payments of accepted lumps; None where no price of the face is within floor and cap."""
+        face = with_payments(tighten(face), self.market, lumps)
         k, width = len(lumps.index), face.matrix.shape[1]
         book, prices = self.market.book, self.market.balance
         face.lower[prices] = np.maximum(face.lower[prices], book.price_floor)

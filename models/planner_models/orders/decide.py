@@ -11,6 +11,7 @@ together, the direction of a lossy line), the cut also allows that change.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from planner_models.orders.conflict import conflict
 from planner_models.orders.model import BookModel
 from planner_models.orders.rule import Rule
 from planner_models.orders.start import open_integers, repaired, settled, start
+from planner_models.orders.window import one_way
 from planner_models.solve import Options, Solution, Solver, Status
 from planner_models.template import Floats, Ints
 
@@ -57,7 +59,14 @@ def decide(market: BookModel, rule: Rule, gap: float, options: Options, chooser:
         found = _Search(chooser, rule, gap, first, relaxed).run()
     else:
         found = Decision((first,), first.cost, Status.OPTIMAL, None, 0, 0.0)
-    return replace(found, relaxed=relaxed, seconds=time.perf_counter() - began)
+    answers = (*found.answers, *_fuller(chooser, rule, found.answers)) if one_way(market) else found.answers
+    return replace(found, answers=answers, relaxed=relaxed, seconds=time.perf_counter() - began)
+
+
+def _fuller(chooser: Chooser, rule: Rule, answers: Sequence[Answer]) -> list[Answer]:
+    """Answers that differ from these in the directions of lines alone, are worth as much and may trade more."""
+    found = [chooser.fuller(answer) for answer in answers]
+    return [a for a in found if a is not None and (rule is not Rule.NO_PAB or chooser.loss(a)[0] <= NO_LOSS)]
 
 
 class _Search:
@@ -146,7 +155,7 @@ class _Search:
         if lost > NO_LOSS:
             if not self._short_cuts(answer, losers):
                 self.limit = min(self.limit, max(found.bound, self.bound)) if self.gap > 0 else self.limit
-                self._cut(integers)
+                self._cut(integers, answer)
             self._improve(integers)
             return False
         self._keep(answer)
@@ -205,9 +214,12 @@ class _Search:
         self.rows.append((columns, entries, least))
         self.master.add_row(columns, entries, least, np.inf)
 
-    def _cut(self, integers: Floats) -> None:
-        """Cut off these integers and all that only take more."""
+    def _cut(self, integers: Floats, answer: Answer) -> None:
+        """Cut off these integers and all that only take more; these alone where just an idle line refuses them."""
         self.cuts += 1
+        if one_way(self.c.market) and not self.c.loses_as_decided(answer):
+            self._forbid(integers)
+            return
         on = integers > 0.5
         entries = np.where(on, -1.0, 0.0)
         entries[np.isin(self.c.integers, self._narrowing(integers)) & ~on] = 1.0

@@ -22,12 +22,11 @@ HAIR = 1e-8
 SMALL = 1e-6
 
 
-def book_face(market: BookModel, x: Floats, fixed_integers: bool, either_way: bool = True) -> Face:
+def book_face(market: BookModel, x: Floats, fixed_integers: bool) -> Face:
     """Multipliers of all rows that support ``x``; those of the balance rows are the prices.
 
-    With integers fixed, a running complex order bounds prices in closed form too, and one that is not says nothing.
-    With ``either_way``, a line that carries nothing wants to run neither way; otherwise its direction is a decision
-    as any other, and the prices may pay for the other one.
+    With integers fixed, a running complex order bounds prices in closed form too, and one that is not says nothing;
+    the direction of a line is a decision as any other, also where it carries nothing (idle.py says what follows).
     """
     model = market.model
     rest = np.ones(len(model.cost), dtype=bool)
@@ -51,25 +50,7 @@ def book_face(market: BookModel, x: Floats, fixed_integers: bool, either_way: bo
         fixed_integers,
     )  # fmt: skip
     face.lower[market.balance], face.upper[market.balance] = low, high
-    if fixed_integers and either_way:
-        rows = idle_rows(market, x)
-        face.lower[rows] = face.upper[rows] = 0.0
     return face
-
-
-def idle_rows(market: BookModel, x: Floats) -> Ints:
-    """Rows that give a direction to lines which carry nothing."""
-    return np.unique(market.model.matrix[:, idle_directions(market, x)].indices).astype(np.int64)
-
-
-def idle_directions(market: BookModel, x: Floats) -> Ints:
-    """Columns of the directions of lines which carry nothing."""
-    found = [np.empty(0, dtype=np.int64)]
-    for group in market.model.members("line"):
-        if "reversed" in group.template.variables:
-            idle = x[group.columns("forward")] + x[group.columns("reverse")] <= TAKEN
-            found.append(group.columns("reversed")[idle])
-    return np.concatenate(found)
 
 
 def _uncrossed(low: Floats, high: Floats) -> tuple[Floats, Floats]:

@@ -7,6 +7,7 @@ Rows of the balance come first, so the first multipliers are the prices.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,16 @@ class BookModel:
     imported: Ints
     exported: Ints
     balance: Ints
+
+    @cached_property
+    def volume(self) -> Floats:
+        """Lots that each column trades: orders count, neighbours and lines do not."""
+        out = np.zeros(len(self.model.cost))
+        out[self.level] = 1.0
+        out[self.supplied] = 1.0
+        if len(self.book.blocks):
+            out[self.ratio] = self.book.blocks.total
+        return out
 
     def flow(self, x: Floats) -> Floats:
         """Net flow at mid-line, lots (lines, intervals)."""

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from planner_models.linear import LinearModel
-from planner_models.orders.decide import Answer
+from planner_models.orders.chooser import Answer
 from planner_models.orders.model import BookModel
 from planner_models.orders.prices import nearest
 from planner_models.solve import Options, Solver
@@ -19,16 +19,6 @@ from planner_models.template import Floats, Ints
 
 AT_THE_MONEY = 1e-6
 SNAP = 1e-8
-
-
-def volume_of(market: BookModel) -> Floats:
-    """Lots that each column trades: orders count, neighbours and lines do not."""
-    out = np.zeros(len(market.model.cost))
-    out[market.level] = 1.0
-    out[market.supplied] = 1.0
-    if len(market.book.blocks):
-        out[market.ratio] = market.book.blocks.total
-    return out
 
 
 def share(market: BookModel, answer: Answer, options: Options) -> Floats:
@@ -40,7 +30,7 @@ def share(market: BookModel, answer: Answer, options: Options) -> Floats:
     if len(columns) < 2:
         return answer.x
     part = _Open(market, answer.x, columns, np.abs(answer.dual) > AT_THE_MONEY)
-    volume = volume_of(market)[columns]
+    volume = market.volume[columns]
     part = part.most(volume, options)
     part = part.least_flow(market)
     return part.pro_rata(market)
@@ -150,7 +140,7 @@ class _Open:
         orders = np.flatnonzero(size[self.columns] > 0)
         if len(orders) < 2 or not self._crowded(orders):
             return self.x
-        share_of = np.sqrt(volume_of(market)[self.columns[orders]] / np.maximum(size[self.columns[orders]], 1e-12))
+        share_of = np.sqrt(market.volume[self.columns[orders]] / np.maximum(size[self.columns[orders]], 1e-12))
         share_of = np.where(np.isin(self.columns[orders], market.ratio), np.sqrt(size[self.columns[orders]]), share_of)
         form = sparse.csr_matrix((share_of, (np.arange(len(orders)), orders)), shape=(len(orders), len(self.columns)))
         return self._least(form, np.zeros(len(orders)))
