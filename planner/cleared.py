@@ -63,6 +63,11 @@ class ClearedBuilding:
     dispatch: pd.DataFrame
 
     @property
+    def in_cohort(self) -> bool:
+        """Whether it trades with others as one party: a building that speaks for itself is a group of its own name."""
+        return self.group != self.building and not self.dark
+
+    @property
     def position_wh(self) -> Wh:
         """q = sum of the units' positions + losses; positive requests from the marketplace."""
         total = self.loss_wh.copy()

@@ -63,6 +63,11 @@ class Building:
     def group(self) -> str:
         return str(self.answer.get("group", self.id))
 
+    @property
+    def in_cohort(self) -> bool:
+        """Whether it trades with others as one party."""
+        return self.group != self.id and not self.dark
+
     def file(self, name: str) -> str:
         """How a violation names one of the building's files."""
         ending = "" if "." in name else ".parquet" if name == "dispatch" else ".csv"

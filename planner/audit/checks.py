@@ -14,6 +14,7 @@ from planner.audit import (
     bookrules,
     certificate,
     claims,
+    cohorts,
     disclosure,
     dues,
     families,
@@ -60,6 +61,7 @@ OF_BUILDINGS: tuple[Check, ...] = (
     (("S4", "S5"), money.check_building_ledger),
     (("S5",), money.check_statements),
     (("S5", "S6"), dues.check_ledger),
+    (("S4", "S5"), cohorts.check_own_book),
 )
 BESIDE_OTHERS = frozenset({prices.check_node_prices})
 """Those of a building that look at other buildings as well."""
@@ -91,13 +93,14 @@ OF_RUN: tuple[Check, ...] = (
     (("C29",), savings.check_savings),
     (("C22",), opportunity.check_opportunity),
     (("S4", "S5"), money.check_market_ledger),
-    (("S5",), money.check_least_fees),
+    (("S5", "S6"), marketdues.check_fees),
     (("S5",), marketdues.check_accounts),
     (("S5", "S6"), marketdues.check_sources),
     (("S5", "S6"), marketdues.check_groups),
     (("S5",), marketdues.check_rounding),
     (("S3",), marketdues.check_funding),
     (("S3",), money.check_make_whole),
+    (("S5",), cohorts.check_books),
     (("S3",), money.check_alone),
     (("R1",), release.check_envelopes),
     (("R3",), disclosure.check_size),

@@ -25,7 +25,6 @@ COUNTERPART = {
     "allocated_energy": "supplier",
     "market_buy": "marketplace",
     "market_sell": "marketplace",
-    "fee": "marketplace",
     "default_supply": "default_supplier",
 }
 """Who stands on the other side of a line; internal trade has its counterpart among the units."""
@@ -141,8 +140,9 @@ def _due(b: Building, stated: Book) -> Book:
         _both(book, names, "market_sell", sold - spare, b.node_price[:n])
         for traded, fee in ((need - bought, b.terms.fee_buy), (spare - sold, b.terms.fee_sell)):
             if fee:
-                _both(book, names, "fee", traded, _flat(fee, n))
-        _uplift(book, names, [int(w) for w in (need - bought + spare - sold).sum(axis=1)], stated)
+                book.add(names, "fee", traded, _flat(fee, n))
+                book.against("cohort" if b.in_cohort else "marketplace", "fee", traded, _flat(fee, n))
+        _uplift(b, book, names, [int(w) for w in (need - bought + spare - sold).sum(axis=1)], stated)
     _network(book, b, names, bought, sold)
     round_bills(book, names)
     return book
@@ -174,12 +174,13 @@ def _contract(b: Building) -> Wh:
     return np.rint(price * 1000).astype(np.int64)
 
 
-def _uplift(book: Book, names: Sequence[str], traded: list[int], stated: Book) -> None:
-    """What the operator pays or takes is shared by energy traded outside; how much it is, S3 says elsewhere."""
+def _uplift(b: Building, book: Book, names: Sequence[str], traded: list[int], stated: Book) -> None:
+    """What is paid or taken is shared by energy traded outside; how much it is, S3 says elsewhere."""
+    party = "cohort" if b.in_cohort else "operator"
     for line in ("make_whole", "uplift"):
-        amount = -stated.day.get(("operator", line), 0)
+        amount = -stated.day.get((party, line), 0)
         book.pay(names, line, share_out(amount, traded))
-        book.pay(("operator",), line, (-amount,))
+        book.pay((party,), line, (-amount,))
 
 
 def _network(book: Book, b: Building, names: tuple[str, ...], bought: Wh, sold: Wh) -> None:

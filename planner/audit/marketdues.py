@@ -5,7 +5,6 @@ What concerns groups needs their buildings: node prices differ from zone to feed
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -66,19 +65,17 @@ def check_sources(run: Evidence, found: Findings) -> None:
 
 
 def check_groups(run: Evidence, found: Findings) -> None:
-    """Groups at their nodes' prices, fees on every building's position, rents and losses of the network."""
+    """Groups at their nodes' prices, rents and losses of the network."""
     m, ledger = run.market, read_ledger(run.table(MARKET))
     n = run.grid.settled
     due = empty_book(n)
-    trading = [b for b in run.complete() if not b.dark]
-    members = Counter(b.group for b in trading)
-    for b in trading:
-        _book_position(due, b, m, n)
-        _book_fees(due, b, n, by_interval=members[b.group] == 1)
+    for b in run.complete():
+        if not b.dark:
+            _book_position(due, b, m, n)
     _book_lines(due, m, n)
     stated = booked(ledger, n)
-    only = frozenset((*_accounts(stated, due, "group"), "marketplace", "network"))
-    _without_uplift(stated).differ(due, ledger.file, found, only)
+    only = frozenset((*_accounts(stated, due, "group"), "network"))
+    _without_uplift(_of_fees(stated, False)).differ(due, ledger.file, found, only)
 
 
 def _book_position(due: Book, b: Building, m: Market, n: int) -> None:
@@ -88,17 +85,27 @@ def _book_position(due: Book, b: Building, m: Market, n: int) -> None:
     due.add(("network",), "congestion_rent", np.where(node == zonal, 0, position), zonal - node)
 
 
-def _book_fees(due: Book, b: Building, n: int, by_interval: bool) -> None:
-    """Fees on a building's position; of a group of several only their sum of the day."""
-    position, group, other = b.position[None, :n], f"group:{b.group}", "marketplace"
-    for fee, traded in ((b.terms.fee_buy, position), (b.terms.fee_sell, -position)):
-        price, charged = price_nano(fee), np.maximum(traded, 0)
-        if by_interval and fee:
-            due.add((group,), "fee", charged, np.full(n, price, dtype=np.int64))
-            due.add((other,), "fee", -charged, np.full(n, price, dtype=np.int64))
-        else:
-            paid = price * int(charged.sum())
-            due.pay((group, other), "fee", (-paid, paid))
+def check_fees(run: Evidence, found: Findings) -> None:
+    """S5 and S6: a group pays the fees on its own position; what its buildings traded among themselves is not told."""
+    m, ledger = run.market, read_ledger(run.table(MARKET))
+    n = run.grid.settled
+    due, (names, positions) = empty_book(n), m.group_positions
+    position = np.array(positions, dtype=np.int64).reshape(len(names), -1)[:, :n]
+    for fee, traded in ((m.terms.fee_buy, position), (m.terms.fee_sell, -position)):
+        charged, price = np.maximum(traded, 0), np.full(n, price_nano(fee), dtype=np.int64)
+        if fee:
+            due.add([f"group:{name}" for name in names], "fee", charged, price)
+            due.against("marketplace", "fee", charged, price)
+    _of_fees(booked(ledger, n), True).differ(due, ledger.file, found)
+
+
+def _of_fees(book: Book, fees: bool) -> Book:
+    """The fees of a ledger alone, or all but them."""
+    energy, amount = (
+        {key: value for key, value in entries.items() if (key[1] == "fee") == fees}
+        for entries in (book.energy, book.amount)
+    )
+    return Book(book.n, energy, amount, {key: paid for key, paid in book.day.items() if (key[1] == "fee") == fees})
 
 
 def _book_lines(due: Book, m: Market, n: int) -> None:
@@ -134,8 +141,8 @@ def _accounts(stated: Book, due: Book, *kinds: str) -> Iterator[str]:
 
 
 def _without_uplift(book: Book) -> Book:
-    """Make-whole and uplift have a check of their own."""
-    return Book(book.n, book.energy, book.amount, {key: paid for key, paid in book.day.items() if key[1] == "fee"})
+    """Make-whole and uplift, the amounts of the day, have a check of their own."""
+    return Book(book.n, book.energy, book.amount, {})
 
 
 def check_rounding(run: Evidence, found: Findings) -> None:

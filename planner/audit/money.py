@@ -14,7 +14,7 @@ from planner.audit.ledgers import AMOUNT_DECIMALS, NANO, Ledger, per_line, read_
 from planner.audit.objective import RELATIVE, number
 from planner.audit.series import dense
 from planner.audit.table import DamagedFileError, MissingFileError
-from planner.money import from_text, price_nano
+from planner.money import from_text
 
 NOISE_NANO = 2 * NANO // 1_000_000  # costs travel in micro-currency
 MARKET = "market/settlement"
@@ -88,20 +88,6 @@ def check_market_ledger(run: Evidence, found: Findings) -> None:
     found.flag("S5", "market/flows.csv", m.lines[0], rent != right, what, rent / NANO, right / NANO)
 
 
-def check_least_fees(run: Evidence, found: Findings) -> None:
-    """S5: a group pays the fees on its position, or more where its buildings were on both sides."""
-    m, n = run.market, run.grid.settled
-    (names, positions), fees = m.group_positions, _paid(read_ledger(run.table(MARKET)), "fee")
-    buy, sell = price_nano(m.terms.fee_buy), price_nano(m.terms.fee_sell)
-    for name, q in zip(names, positions[:, :n], strict=True):
-        paid, least = (
-            -fees.get(f"group:{name}", 0),
-            buy * int(np.maximum(q, 0).sum()) + sell * int(np.maximum(-q, 0).sum()),
-        )
-        if paid < least:
-            found.add("S5", f"{MARKET}.csv", "less than the fees on its position", paid / NANO, least / NANO, name=name)
-
-
 def _paid(ledger: Ledger, line: str) -> dict[str, int]:
     """What each account receives on one line, nano-currency."""
     of_line = np.array([name == line for name in ledger.lines])[ledger.line]
@@ -109,18 +95,21 @@ def _paid(ledger: Ledger, line: str) -> dict[str, int]:
 
 
 def check_make_whole(run: Evidence, found: Findings) -> None:
-    """S3: per group, what its buildings lose against no trade at the published prices is paid to them."""
+    """S3: a group is paid what its buildings together lose against no trade at the published prices."""
     ledger = read_ledger(run.table(MARKET))
-    owed: dict[str, int] = {}
+    lost: dict[str, int] = {}
     for b in run.complete():
         if not b.dark:
-            owed[f"group:{b.group}"] = owed.get(f"group:{b.group}", 0) + loss_against_no_trade(b)
+            lost[f"group:{b.group}"] = lost.get(f"group:{b.group}", 0) + loss_against_no_trade(b)
     received = _paid(ledger, "make_whole")
-    for account, amount in sorted(owed.items()):
-        paid = received.get(account, 0)
-        if abs(paid - amount) > NOISE_NANO:
-            what = "worse off than without trade" if paid < amount else "more make-whole than was lost"
-            found.add("S3", ledger.file, what, paid / NANO, amount / NANO, name=account)
+    for account, loss in sorted(lost.items()):
+        _compare_make_whole(received.get(account, 0), loss, ledger.file, account, found)
+
+
+def _compare_make_whole(paid: int, loss: int, file: str, name: str, found: Findings) -> None:
+    if abs(paid - max(0, loss)) > NOISE_NANO:
+        what = "worse off than without trade" if paid < loss else "more make-whole than was lost"
+        found.add("S3", file, what, paid / NANO, max(0, loss) / NANO, name=name)
 
 
 def check_no_trade(b: Building, found: Findings) -> None:
@@ -162,20 +151,20 @@ def check_alone(run: Evidence, found: Findings) -> None:
 
 
 def loss_against_no_trade(b: Building) -> int:
-    """max(0, c_b + p.q - cost without trade) over the horizon, nano-currency."""
+    """c_b + p.q - cost without trade over the horizon, nano-currency; below zero where trading won something."""
     file = b.file("answer.json")
     cost, without = (number(b.answer, key, file) for key in ("cost", "no_trade_cost"))
     paid = sum((b.node_price * b.position).tolist())
-    return max(0, paid + round((cost - without) * NANO))
+    return paid + round((cost - without) * NANO)
 
 
 def check_own_make_whole(b: Building, found: Findings) -> None:
-    """S3 in one building's own ledger: its units together receive what it lost, and no uplift beyond what it won."""
+    """S3 in one building's own ledger: its units receive what it lost, and pay no uplift beyond what it won."""
     if b.dark:
         return
-    ledger = read_ledger(b.run.table(f"{b.folder}/settlement"))
-    received = int(ledger.amount[ledger.of(participants(b)[0], "make_whole")].sum())
-    owed = loss_against_no_trade(b)
-    if abs(received - owed) > NOISE_NANO:
-        what = "worse off than without trade" if received < owed else "more make-whole than was lost"
-        found.add("S3", ledger.file, what, received / NANO, owed / NANO, name=b.id)
+    ledger, units = read_ledger(b.run.table(f"{b.folder}/settlement")), participants(b)[0]
+    received, uplift = (sum(ledger.amount[ledger.of(units, line)].tolist()) for line in ("make_whole", "uplift"))
+    loss = loss_against_no_trade(b)
+    _compare_make_whole(received, loss, ledger.file, b.id, found)
+    if -uplift > max(0, -loss) + NOISE_NANO:
+        found.add("S3", ledger.file, "more uplift than was won", -uplift / NANO, max(0, -loss) / NANO, name=b.id)

@@ -58,6 +58,7 @@ HOME = {
     "trades": "S1",
     "settlement": "S4",
     "statements": "S5",
+    "cohort": "S5",
     "prices": "C23",
     "positions": "C14",
     "groups": "C14",

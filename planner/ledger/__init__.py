@@ -23,16 +23,18 @@ from planner.ledger.parts import write_building_part, write_market_part
 from planner.ledger.round_log import RoundLog
 from planner.ledger.run import Run, read_run, read_table
 from planner.ledger.sharing import share
-from planner.ledger.tables import Clock
+from planner.ledger.tables import Clock, ledger_bytes, write_ledger
 from planner.settlement import Settled
 from planner_models.words import City
 
 __all__ = [
+    "COHORT_BOOK",
     "Parting",
     "RoundLog",
     "Run",
     "add_file",
     "begin",
+    "ledger_bytes",
     "open_partial",
     "output_sha256",
     "publish",
@@ -47,6 +49,10 @@ __all__ = [
     "write_market_run",
     "write_run",
 ]
+
+
+COHORT_BOOK = "cohort.csv"
+"""The book of a cohort, in the folder of the building whose gateway speaks for it."""
 
 
 def write_run(
@@ -76,6 +82,8 @@ def write_run(
     write_market_case(partial / "market" / "case", case, city, cleared, allocated)
     (partial / "buildings").mkdir(mode=PRIVATE)
     write_blocks(partial / "buildings", cleared, settled.buildings, case, city)
+    for keeper, frame in settled.cohorts.items():
+        write_ledger(partial / "buildings" / keeper / COHORT_BOOK, frame, clock)
     write_outbox(partial / "outbox", envelopes or {})
     write_json(partial / "privacy.json", privacy or {})
     write_json(partial / "certificate.json", certificate(partial, cleared, case, settled.totals))

@@ -111,6 +111,12 @@ def write_ledger(path: Path, frame: pd.DataFrame, clock: Clock) -> None:
     write_csv(path, ledger_columns(frame, clock))
 
 
+def ledger_bytes(frame: pd.DataFrame, starts: Sequence[datetime], timezone: str) -> bytes:
+    """The same file as bytes."""
+    columns = ledger_columns(frame, Clock(starts, timezone))
+    return csv_bytes(pa.table(list(columns.values()), names=list(columns)))
+
+
 def ledger_columns(frame: pd.DataFrame, clock: Clock) -> dict[str, pa.Array]:
     """Columns of a ledger as its file has them."""
     columns: dict[str, Any] = {}

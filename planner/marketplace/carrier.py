@@ -84,14 +84,13 @@ class Carrier:
         )
         return {g: Fault("came too late") if slot is None else self._uttered(slot.body) for g, slot in slots.items()}
 
-    def settle(self, results: Mapping[int, Settle]) -> dict[int, list[int] | None]:
-        """Tell every group how the day ended; what each claims, nano-currency, None where nothing came."""
+    def settle(self, results: Mapping[int, Settle]) -> None:
+        """Tell every group how the day ended; it says that it knows, and nothing else."""
         bodies = {
             g: {"ask": SETTLE, "whole": [int(r.taken), *r.node_nano, *r.contract_nano], "exact": ""}
             for g, r in results.items()
         }
-        slots = self.exchange(bodies, [])
-        return {g: None if slot is None else list(slot.body["value"]) for g, slot in slots.items()}
+        self.exchange(bodies, [])
 
     def close(self) -> None:
         """Tell every gateway that the day is settled; nobody is waited for."""

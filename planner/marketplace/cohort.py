@@ -109,6 +109,11 @@ class CohortGateway:
             self._all(Revert())
             self._standing = before
 
+    @property
+    def stands(self) -> tuple[Commitment, int]:
+        """What stands, and what it cost without trade (micro-currency), both as told."""
+        return self._stand(), micro(sum(part.cost for part in self._without))
+
     def kept(self) -> Mapping[str, Kept]:
         """Every member writes its own papers."""
         return {}

@@ -14,7 +14,7 @@ import pandas as pd
 from planner.answered import Answered
 from planner.case import Case, read_case
 from planner.certifying import certify
-from planner.cleared import NANO, Cleared, ClearedBuilding
+from planner.cleared import Cleared
 from planner.closing import close, node_price
 from planner.contracts import contract_prices
 from planner.decentralised import clear_in_rounds
@@ -29,8 +29,7 @@ from planner.schedule import Schedule
 from planner.security.clearlog import clear_log
 from planner.security.policy import PRESETS
 from planner.security.roster import Roster
-from planner.settlement import Claim, fees_nano, settle_groups
-from planner.settlement.terms import terms_of
+from planner.settlement import settle_groups
 from planner.wary import Wary
 from planner_models.marketplace import build_marketplace
 from planner_models.master import Master
@@ -39,9 +38,6 @@ from planner_models.words import Building, City, Locality
 
 GROUPS = "groups.csv"
 COLUMNS = ("group", "kind", "zone", "feeders", "gateway", "buildings")
-CLAIM_NANO = 3000
-"""What rounding costs to micro-currency may make a claim differ from what cost and position say."""
-
 
 Extra = Callable[[Carrier], dict[str, bytes]]
 
@@ -115,9 +111,9 @@ def conduct(market: Market, carrier: Carrier, out: Path | None, extra_files: Ext
     cleared = _closed(market, answered)
     certificate = certify(market.case, market.of_groups, cleared, answered, clock)
     cleared = replace(cleared, certificate=certificate, rounds=pd.DataFrame(answered.rounds))
-    claims = _claims(market, carrier, cleared, answered)
+    _tell_end(market, carrier, cleared, answered)
     if out is not None and not (out / "certificate.json").exists():
-        settled = settle_groups(cleared, market.case, claims)
+        settled = settle_groups(cleared, market.case)
         groups = [_as_it_ended(g, answered) for g in market.groups]
         office = carrier.office
         told = published(_privacy(market, groups, heard.sent))
@@ -191,8 +187,8 @@ def _as_it_ended(group: Group, answered: Answered) -> Group:
     return group if group.id in answered.commitments else replace(group, kind=GroupKind.DARK)
 
 
-def _claims(market: Market, carrier: Carrier, cleared: Cleared, answered: Answered) -> dict[str, Claim]:
-    """Tell every gateway the end, and take what it claims for its buildings, as far as it can be believed."""
+def _tell_end(market: Market, carrier: Carrier, cleared: Cleared, answered: Answered) -> None:
+    """Tell every gateway the end.  What a group pays and is owed follows from what it said in the rounds."""
     contract = {zone.zone: zone.contract_price_nano for zone in cleared.zones}
     results = {}
     for g, group in enumerate(carrier.groups):
@@ -200,18 +196,9 @@ def _claims(market: Market, carrier: Carrier, cleared: Cleared, answered: Answer
         node = node_price(market.of_groups, place, answered.prices)
         taken = group.id in answered.commitments
         results[g] = Settle(tuple(node.tolist()), tuple(contract[group.zone].tolist()), taken)
-    told = carrier.settle(results)
-    carrier.office.watch("claimed")
+    carrier.settle(results)
+    carrier.office.watch("settled")
     carrier.close()
-    by_group = {b.building: b for b in cleared.buildings}
-    terms = terms_of(market.case)
-    claims = {}
-    for g, group in enumerate(carrier.groups):
-        own = by_group[group.id]
-        if not own.dark:
-            at_least = Claim(max(_lost_nano(own, own.no_trade_cost), 0), fees_nano(own, terms, cleared.settled))
-            claims[group.id] = _believed(group, told[g] or [], at_least, _most(cleared))
-    return claims
 
 
 def _privacy(market: Market, groups: Sequence[Group], sent: Mapping[str, Sequence[bytes]]) -> dict[str, Any]:
@@ -219,29 +206,6 @@ def _privacy(market: Market, groups: Sequence[Group], sent: Mapping[str, Sequenc
     n = len(market.city.grid)
     rows = [spoken(g, sent.get(g.id, ()), n, spoke=g.kind is not GroupKind.DARK) for g in groups]
     return document(market.clear_id, market.clear_id, PRESETS[market.case.settings.privacy.preset], rows)
-
-
-def _lost_nano(own: ClearedBuilding, against: float) -> int:
-    """What a group's day at its price costs beyond ``against`` (currency), nano-currency."""
-    return int((own.position_wh * own.price_nano).sum()) + round((own.cost - against) * NANO)
-
-
-def _most(cleared: Cleared) -> float:
-    """Make-whole of all who trade is at most what they lost against the best answers there were, nano-currency."""
-    trading = [b for b in cleared.buildings if not b.dark]
-    if not all(np.isfinite(b.proven_bound) for b in trading):
-        return np.inf
-    return sum(_lost_nano(b, b.proven_bound) for b in trading) + CLAIM_NANO * len(trading)
-
-
-def _believed(group: Group, value: Sequence[int], at_least: Claim, most: float) -> Claim:
-    """What a group claims, or what cost and position alone say: a cohort's buildings may have lost and paid more."""
-    owed, paid = value if len(value) == 2 else (0, 0)
-    least = at_least.make_whole_nano
-    if group.kind is GroupKind.BUILDING:
-        return Claim(owed if abs(owed - least) <= CLAIM_NANO else least)
-    believable = least - CLAIM_NANO <= owed <= max(most, least)
-    return Claim(owed if believable else least, max(paid, at_least.fees_nano or 0))
 
 
 def speakers(market: Market, roster: Roster) -> list[str]:

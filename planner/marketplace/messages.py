@@ -25,7 +25,7 @@ from planner.security.messages import MessageType
 
 DAY_S = 86_400
 SLOT_LIFE_S = 300
-WORDS = ("nothing", "said", "held", "bound", "silent", "claim", "closed")
+WORDS = ("nothing", "said", "held", "bound", "silent", "settled", "closed")
 SETTLE, CLOSE, ENROL = "settle", "close", "enrol"
 MAX_LIST = 200_000
 

@@ -11,20 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from planner.case import Case, read_case
 from planner.cleared import Cleared, ClearedZone, Wh
 from planner.closing import close_building
 from planner.gateway import LocalGateway
 from planner.groups import Group, GroupKind, enrolments
-from planner.ledger import write_building_part
+from planner.ledger import COHORT_BOOK, add_file, ledger_bytes, write_building_part
 from planner.marketplace.carrier import Settle
 from planner.preparation import prepare
 from planner.problems import InvalidInput, Problem
 from planner.provenance import Provenance, building_files, look_back
+from planner.questions import MICRO, Commitment
+from planner.schedule import Schedule
 from planner.security.enrolment import EnrolledUnit, Enrolment
 from planner.security.messages import LOT_WH
-from planner.settlement import Claim, settle_own
+from planner.settlement import Dues, book, dues_of, settle_own
 from planner_models.answer import Ladder
 from planner_models.solve import Options
 from planner_models.words import Building, City, Fees
@@ -135,7 +138,7 @@ class Site:
         rows = [[_code(unit.occupant), unit.contracted_wh, int(unit.counted)] for unit in units]
         return [value for row in rows for value in row]
 
-    def alone(self) -> Claim:
+    def alone(self) -> Dues:
         """The day of a building that says nothing: at the default tariff, or without trade below a limited feeder."""
         n = self.intervals
         return self.finish(Settle((0,) * n, self.contract_nano(), taken=False))
@@ -147,8 +150,8 @@ class Site:
         prices = contract_prices(self.case, self.city).get(self.building.zone, np.zeros(self.intervals))
         return tuple(np.rint(np.asarray(prices) * 1000).astype(np.int64).tolist())
 
-    def finish(self, settled: Settle) -> Claim:
-        """Write the building's papers below ``out``, unless they are there already, and give what it claims."""
+    def finish(self, settled: Settle) -> Dues:
+        """Write the building's papers below ``out``, unless they are there, and give what it owes and is owed."""
         tariff = self.case.settings.default_tariff
         node = np.array(settled.node_nano, dtype=np.int64)
         default = None if settled.taken else tariff.pair
@@ -162,11 +165,23 @@ class Site:
         zone = _zone(self.building.zone, node, np.array(settled.contract_nano, dtype=np.int64))
         grid = self.city.grid
         cleared = Cleared(grid.starts, grid.settled, grid.minutes, (own,), (zone,), (), (), (), {})
-        ledger, claim = settle_own(cleared, self.case)
+        ledger, due = settle_own(cleared, self.case)
         extra = {Path(name).name: text for name, text in building_files(self.case, self.city, self.provenance)}
         if not self.out.exists():
             write_building_part(self.out, cleared, ledger, self.case, self.city, extra)
-        return claim
+        return due
+
+    def keep_book(self, settled: Settle, members: Sequence[Dues], stands: Commitment, alone_micro: int) -> None:
+        """Write the book of the cohort that this gateway speaks for beside the papers, unless it is there already."""
+        if (self.out / COHORT_BOOK).exists():
+            return
+        grid, group = self.city.grid, self.told.group
+        place = Building(group.id, self.building.zone, (), None, None, 0.0, self.building.feeders)
+        node = np.array(settled.node_nano, dtype=np.int64)
+        made = Schedule(place, (), stands.position_wh, stands.cost_micro / MICRO, (), False)
+        itself = close_building(self.city, group.id, made, node, alone_micro / MICRO, -np.inf, None)
+        frame = book(members, dues_of(itself, self.case, grid.settled), pd.DatetimeIndex(grid.starts[: grid.settled]))
+        add_file(self.out, COHORT_BOOK, ledger_bytes(frame, grid.starts, self.case.settings.timezone))
 
     @property
     def out(self) -> Path:

@@ -37,10 +37,10 @@ from planner.security.policy import PRESETS
 from planner.security.refusal import Reason, require
 from planner.security.releases import ReleaseLedger
 from planner.security.reviews import Reviews
-from planner.settlement import Claim
+from planner.settlement import Dues
 from planner.voice import Mouth, SpeakingGateway
 
-Finish = Callable[[Settle], Claim]
+Finish = Callable[[Settle], object]
 PRIVACY = "privacy.json"
 
 
@@ -66,9 +66,9 @@ class Speaking:
             settled = read_settle(body, self.site.intervals)
             mouth = self.voice.mouth
             mouth.ledger.note_day(self.voice.group.id, mouth.slot, settled.taken)
-            claim = claim_value(self.finish(settled))
+            self.finish(settled)
             self.report(settled.taken)
-            return Said(slot=word("claim", value=claim), mark=marked(claim))
+            return Said(slot=word("settled"))
         question = read_question(dict(body), self.site.intervals)
         uttered = self.voice.answer(question)
         match uttered:
@@ -137,15 +137,10 @@ def settle_body(settled: Settle) -> dict[str, Any]:
     return {"ask": SETTLE, "whole": [int(settled.taken), *settled.node_nano, *settled.contract_nano], "exact": ""}
 
 
-def claim_value(claim: Claim) -> list[int]:
-    """A claim as integers of a message: make-whole and fees, nano-currency."""
-    return [claim.make_whole_nano, claim.fees_nano or 0]
-
-
-def cohort_claim(values: Sequence[Sequence[int]]) -> Claim:
-    """What a cohort's buildings claim together; raises Refused where one of them says something else."""
-    require(all(len(value) == 2 for value in values), Reason.SCHEMA)
-    return Claim(*map(sum, zip(*values, strict=True)))
+def read_dues(values: Sequence[int]) -> Dues:
+    """What a member tells its cohort's named gateway of its day; raises Refused."""
+    require(len(values) == len(Dues._fields) and min(values) >= 0, Reason.SCHEMA)
+    return Dues(*values)
 
 
 def speaking_alone(site: Site, mail: Mail) -> Speaking:
@@ -214,8 +209,11 @@ def speaking_for_cohort(site: Site, mail: Mail, members: RemoteMembers) -> Speak
     group: Group = replace(told.group, buildings=told.members)
     inner = CohortGateway(group, members, shares, site.intervals, site.gateway.lot_wh)
 
-    def finish(settled: Settle) -> Claim:
-        return cohort_claim([row["whole"] for row in members.told(settle_body(settled))])
+    def finish(settled: Settle) -> None:
+        """What each member pays and is owed goes into the cohort's book, and nowhere else."""
+        dues = [read_dues(row["whole"]) for row in members.told(settle_body(settled))]
+        if settled.taken:
+            site.keep_book(settled, dues, *inner.stands)
 
     return Speaking(site, mail, _voice(site, mail, inner, enrolment), finish)
 
@@ -226,7 +224,7 @@ def member_answers(site: Site, inquiry: Mapping[str, Any]) -> dict[str, Any]:
         case str() as ask if ask == ENROL:
             return {"whole": site.enrolled_numbers(), "exact": pack([site.told.share])}
         case str() as ask if ask == SETTLE:
-            return {"whole": claim_value(site.finish(read_settle(inquiry, site.intervals))), "exact": ""}
+            return {"whole": list(site.finish(read_settle(inquiry, site.intervals))), "exact": ""}
         case str() as ask if ask == CLOSE:
             return {"whole": [], "exact": ""}
     return part_of(site.gateway, read_question(dict(inquiry), site.intervals)).body()

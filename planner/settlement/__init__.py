@@ -17,20 +17,22 @@ import pandas as pd
 from planner.cleared import Cleared, ClearedBuilding
 from planner.money import total
 from planner.settlement.buildings import BlockLedger, settle_buildings
+from planner.settlement.cohort import Dues, book, fees_nano, settle_inside
 from planner.settlement.journal import LedgerNotBalancedError
-from planner.settlement.makewhole import Claim, Uplift, building_parties, uplift
-from planner.settlement.market import fees_nano, half_loss_wh, imbalance_wh, outflow_wh, settle_market
+from planner.settlement.makewhole import Uplift, party_of
+from planner.settlement.market import half_loss_wh, imbalance_wh, outflow_wh, settle_market
 from planner.settlement.terms import Terms, terms_of
 
 __all__ = [
     "BlockLedger",
     "BuildingLedger",
-    "Claim",
+    "Dues",
     "LedgerNotBalancedError",
     "Ledgers",
     "Settled",
     "Terms",
-    "fees_nano",
+    "book",
+    "dues_of",
     "half_loss_wh",
     "imbalance_wh",
     "outflow_wh",
@@ -82,11 +84,15 @@ class Ledgers(Mapping[str, BuildingLedger]):
 
 @dataclass(frozen=True)
 class Settled:
-    """All ledgers of one delivery day; ``totals`` are nano-currency and Wh of the marketplace's ledger."""
+    """All ledgers of one delivery day; ``totals`` are nano-currency and Wh of the marketplace's ledger.
+
+    ``cohorts`` are the cohorts' own books, by the building that keeps each.
+    """
 
     market: pd.DataFrame
     buildings: Ledgers
     totals: Mapping[str, int]
+    cohorts: Mapping[str, pd.DataFrame]
 
 
 def settle(cleared: Cleared, case: Any) -> Settled:
@@ -97,27 +103,33 @@ def settle(cleared: Cleared, case: Any) -> Settled:
 def settle_on(cleared: Cleared, terms: Terms) -> Settled:
     """The same under terms given directly."""
     market, paid = settle_market(cleared, terms, pd.DatetimeIndex(cleared.starts[: cleared.settled]))
-    return Settled(market, Ledgers(cleared, terms, paid), _totals(market, paid.borne_by_operator))
+    inside = settle_inside(cleared, terms, paid)
+    totals = _totals(market, paid.borne_by_operator)
+    return Settled(market, Ledgers(cleared, terms, inside.paid), totals, inside.books)
 
 
-def settle_groups(cleared: Cleared, case: Any, claims: Mapping[str, Claim]) -> Settled:
-    """The marketplace's ledger alone, where it knows groups and no buildings.
-
-    ``cleared.buildings`` stand for groups; ``claims`` is what each says of the buildings in it.
-    """
-    starts, terms = pd.DatetimeIndex(cleared.starts[: cleared.settled]), terms_of(case)
-    market, paid = settle_market(cleared, terms, starts, claims)
-    nobody = Ledgers(replace(cleared, buildings=()), terms, paid)
-    return Settled(market, nobody, _totals(market, paid.borne_by_operator))
-
-
-def settle_own(cleared: Cleared, case: Any) -> tuple[BlockLedger, Claim]:
-    """The ledger of the only building there is, and what it claims: make-whole, paid by the operator, and fees."""
-    (building,) = cleared.buildings
+def settle_groups(cleared: Cleared, case: Any) -> Settled:
+    """The marketplace's ledger alone, where it knows groups and no buildings: ``cleared.buildings`` stand for them."""
     terms = terms_of(case)
-    paid = uplift(building_parties(cleared), False, 0)
-    block = Ledgers(cleared, terms, paid).block([building])
-    return block, Claim(sum(paid.make_whole.values()), fees_nano(building, terms, cleared.settled))
+    market, paid = settle_market(cleared, terms, pd.DatetimeIndex(cleared.starts[: cleared.settled]))
+    nobody = Ledgers(replace(cleared, buildings=()), terms, paid)
+    return Settled(market, nobody, _totals(market, paid.borne_by_operator), {})
+
+
+def settle_own(cleared: Cleared, case: Any) -> tuple[BlockLedger, Dues]:
+    """The ledger of the only building there is, and what it pays and is owed; there is no uplift here."""
+    (building,) = cleared.buildings
+    terms, due = terms_of(case), dues_of(building, case, cleared.settled)
+    paid = Uplift({building.building: due.make_whole_nano}, {}, 0)
+    return Ledgers(cleared, terms, paid).block([building]), due
+
+
+def dues_of(building: ClearedBuilding, case: Any, settled: int) -> Dues:
+    """What a building, or a cohort in its place, pays in fees and is owed where the operator pays make-whole."""
+    if building.dark:
+        return Dues(0, 0)
+    party = party_of(building.building, (building,), settled)
+    return Dues(fees_nano(building.position_wh[:settled], terms_of(case)), party.make_whole_nano)
 
 
 def _uses(nodes: pd.DataFrame) -> dict[str, str]:

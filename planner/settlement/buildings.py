@@ -1,7 +1,8 @@
 """Buildings' ledgers: allocated energy, neighbours, the marketplace, the network, to the Wh and nano-currency.
 
 Participants are the units by id.  Losses join the position of the common unit before anything is traded; a building
-without one has an account ``building`` that takes them.  A dark building's residual goes to the default supplier.
+without one has an account ``building`` that takes them.  A dark building's residual goes to the default supplier; of a
+cohort's, fees, make-whole and uplift are between it and the cohort.
 Several buildings are settled at once, each for itself: a column of every array is one interval of one building.
 """
 
@@ -16,6 +17,7 @@ import pandas as pd
 
 from planner.cleared import Cleared, ClearedBuilding, NanoPerWh, Wh
 from planner.settlement.apportion import share_out
+from planner.settlement.cohort import COHORT
 from planner.settlement.internal_trade import InternalTrade, pair_up, trade_inside
 from planner.settlement.journal import BlockJournal, LedgerNotBalancedError, check_blocks_closed
 from planner.settlement.makewhole import Uplift
@@ -26,7 +28,7 @@ from planner.stretches import Rows
 
 BUILDING = "building"
 ELECTRICITY = "electricity"
-THIRD_PARTIES = ("marketplace", "supplier", "network_operator", "default_supplier", "operator", "rounding")
+THIRD_PARTIES = ("marketplace", "supplier", "network_operator", "default_supplier", "operator", COHORT, "rounding")
 LINES_OF_ENERGY = ("allocated_energy", "internal_buy", "internal_sell", "market_buy", "market_sell", "default_supply")
 
 
@@ -148,7 +150,10 @@ def settle_buildings(
     dark = np.repeat([b.dark for b in buildings], n).astype(bool)
     node = np.concatenate([free[:0], *(b.price_nano[:n] for b in buildings)])
     _book_default_supply(journal, who, _only(trade, dark), terms)
-    _book_market(journal, who, _only(trade, ~dark), node, terms)
+    together = np.repeat([b.in_cohort for b in buildings], n).astype(bool)
+    _book_market(journal, who, _only(trade, ~dark), node)
+    for party, here in (("marketplace", ~dark & ~together), (COHORT, together)):
+        _book_fees(journal, who, _only(trade, here), terms, party)
     _book_uplift(journal, buildings, who, trade, paid, n)
     charge(journal, _use(buildings, who, trade, cleared), terms)
     _book_rounding(journal, who)
@@ -184,19 +189,21 @@ def _use(buildings: Sequence[ClearedBuilding], who: Participants, trade: Interna
     )
 
 
-def _book_market(
-    journal: BlockJournal, who: Participants, trade: InternalTrade, price: NanoPerWh, terms: Terms
-) -> None:
-    """The market part of every position at the node price, and the fees on it."""
+def _book_market(journal: BlockJournal, who: Participants, trade: InternalTrade, price: NanoPerWh) -> None:
+    """The market part of every position at the node price."""
     market = who.third["marketplace"]
     for line, taken in (("market_buy", trade.market_buy), ("market_sell", -trade.market_sell)):
         journal.energy(who.code, line, taken, price, "marketplace")
         journal.energy(market, line, -_column_sums(taken), price, "unit")
+
+
+def _book_fees(journal: BlockJournal, who: Participants, trade: InternalTrade, terms: Terms, party: str) -> None:
+    """The fees on the market part, paid to ``party``."""
     for fee, traded in ((terms.buy_fee_nano, trade.market_buy), (terms.sell_fee_nano, trade.market_sell)):
         charged = traded if fee else np.zeros_like(traded)
         each = np.full(charged.shape[1], fee, dtype=np.int64)
-        journal.energy(who.code, "fee", charged, each, "marketplace")
-        journal.energy(market, "fee", -_column_sums(charged), each, "unit")
+        journal.energy(who.code, "fee", charged, each, party)
+        journal.energy(who.third[party], "fee", -_column_sums(charged), each, "unit")
 
 
 def _book_default_supply(journal: BlockJournal, who: Participants, trade: InternalTrade, terms: Terms) -> None:
@@ -221,12 +228,13 @@ def _book_uplift(
     traded = (trade.market_buy + trade.market_sell).reshape(len(who.code), len(buildings), n).sum(axis=2)
     for b, building in enumerate(buildings):
         count, name = len(who.names[b]), building.building
+        party = COHORT if building.in_cohort else "operator"
         for line, amount in (("make_whole", paid.make_whole.get(name, 0)), ("uplift", -paid.uplift.get(name, 0))):
             if building.dark or not amount:
                 continue
             shares = share_out(amount, [int(w) for w in traded[:count, b]])
-            journal.money(who.code[:count, b], line, shares, "operator")
-            journal.money(who.third["operator"][:, b], line, (-amount,), "unit")
+            journal.money(who.code[:count, b], line, shares, party)
+            journal.money(who.third[party][:, b], line, (-amount,), "unit")
 
 
 def _book_rounding(journal: BlockJournal, who: Participants) -> None:

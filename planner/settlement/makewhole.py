@@ -5,10 +5,10 @@ All amounts are of the whole horizon, as cost and no-trade cost are, and are pai
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from planner.cleared import NANO, Acceptance, Cleared, ClearedBuilding
@@ -16,7 +16,8 @@ from planner.money import nano_up, price_nano, product, total
 from planner.settlement.apportion import share_out_capped
 from planner.settlement.terms import Terms
 
-NOISE_NANO = NANO // 1_000_000  # costs travel as whole micro-currency: less than one is not a loss
+MICRO = 1_000_000
+NOISE_NANO = NANO // MICRO  # costs travel as whole micro-currency: less than one is not a loss
 
 
 @dataclass(frozen=True)
@@ -61,35 +62,34 @@ def uplift(parties: Sequence[Party], pro_rata: bool, rent_nano: int) -> Uplift:
     return Uplift(owed, paid, from_rent)
 
 
-def building_parties(cleared: Cleared) -> list[Party]:
-    """Buildings that trade, by id: c_b + p.q against the cost without trade."""
-    return [_party(b, cleared.settled) for b in sorted(cleared.buildings, key=lambda b: b.building) if not b.dark]
+def trading_groups(cleared: Cleared) -> dict[str, list[ClearedBuilding]]:
+    """The buildings that trade by their group, both in order of their names: each group is one party."""
+    groups: dict[str, list[ClearedBuilding]] = {}
+    for building in sorted(cleared.buildings, key=lambda b: (b.group, b.building)):
+        if not building.dark:
+            groups.setdefault(building.group, []).append(building)
+    return groups
 
 
-def _party(building: ClearedBuilding, settled: int) -> Party:
-    position = building.position_wh
-    paid = total(product(position, building.price_nano))
-    loss = paid + nano_up(Fraction(building.cost) - Fraction(building.no_trade_cost))
-    return Party(building.building, loss, total(abs(position[:settled])))
+def group_parties(cleared: Cleared) -> list[Party]:
+    """Groups that trade, by id: what all their buildings come to together."""
+    return [party_of(name, members, cleared.settled) for name, members in trading_groups(cleared).items()]
 
 
-@dataclass(frozen=True)
-class Claim:
-    """What a group says of its buildings' day, nano-currency: make-whole they are owed, and the fees they paid.
+def party_of(name: str, buildings: Sequence[ClearedBuilding], settled: int) -> Party:
+    """c + p.q against the cost without trade of some buildings together, costs as they travel: in micro-currency.
 
-    ``fees_nano`` is None where they follow from the group's position.
+    So everybody who was told position and costs of a group comes to the same number as the group itself.
     """
+    paid = sum(total(product(b.position_wh, b.price_nano)) for b in buildings)
+    loss = paid + _told_nano(b.cost for b in buildings) - _told_nano(b.no_trade_cost for b in buildings)
+    position = np.sum([b.position_wh[:settled] for b in buildings], axis=0)
+    return Party(name, loss, total(np.abs(position)))
 
-    make_whole_nano: int
-    fees_nano: int | None = None
 
-
-def claimed(party: Party, claim: Claim | None) -> Party:
-    """The party with the make-whole it asks for; None leaves it as it is."""
-    if claim is None:
-        return party
-    asked = claim.make_whole_nano
-    return replace(party, loss_nano=asked if asked > 0 else min(party.loss_nano, 0))
+def _told_nano(costs: Iterable[float]) -> int:
+    """The sum of costs (currency) as an answer tells it, nano-currency."""
+    return int(np.rint(sum(costs) * MICRO)) * (NANO // MICRO)
 
 
 def order_parties(cleared: Cleared, prices: Mapping[str, pd.Series], terms: Terms) -> list[Party]:

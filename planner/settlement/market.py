@@ -9,16 +9,15 @@ inside their buildings.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from planner.cleared import Acceptance, Cleared, ClearedBuilding, ClearedZone, Flow, Wh
-from planner.money import price_nano, product, total
+from planner.cleared import Acceptance, Cleared, ClearedZone, Flow, Wh
+from planner.money import price_nano, total
 from planner.settlement.journal import Journal, LedgerNotBalancedError, check_closed
-from planner.settlement.makewhole import Claim, Uplift, building_parties, claimed, order_name, order_parties, uplift
+from planner.settlement.makewhole import Uplift, group_parties, order_name, order_parties, trading_groups, uplift
 from planner.settlement.statements import ROUNDING, rounding_nano
 from planner.settlement.terms import Terms
 
@@ -57,24 +56,19 @@ def imbalance_wh(cleared: Cleared, zone: ClearedZone) -> Wh:
     return rest + taken
 
 
-def settle_market(
-    cleared: Cleared, terms: Terms, starts: pd.DatetimeIndex, claims: Mapping[str, Claim] | None = None
-) -> tuple[pd.DataFrame, Uplift]:
-    """The marketplace's ledger of the delivery day, and what make-whole came to.
-
-    ``claims`` (by building) go before what cost and position alone would say.
-    """
+def settle_market(cleared: Cleared, terms: Terms, starts: pd.DatetimeIndex) -> tuple[pd.DataFrame, Uplift]:
+    """The marketplace's ledger of the delivery day, and what make-whole came to by group and order."""
     _check_balance(cleared)
     journal, n = Journal(), cleared.settled
     price = {zone.zone: zone.price_nano[:n] for zone in cleared.zones}
     _book_groups(journal, cleared, price)
-    _book_fees(journal, cleared, terms, claims or {})
+    _book_fees(journal, cleared, terms)
     _book_neighbours(journal, cleared, price)
     _book_orders(journal, cleared, price, terms)
     for flow in cleared.flows:
         _book_line(journal, flow, price, n)
     frame = journal.frame(starts, BLENDED)
-    paid = _uplift(cleared, terms, price, _rent(frame), claims or {})
+    paid = _uplift(cleared, terms, price, _rent(frame))
     _book_uplift(journal, cleared, paid)
     _book_rounding(journal)
     frame = journal.frame(starts, BLENDED)
@@ -106,41 +100,15 @@ def _book_groups(journal: Journal, cleared: Cleared, price: Mapping[str, Wh]) ->
     )
 
 
-def _book_fees(journal: Journal, cleared: Cleared, terms: Terms, claims: Mapping[str, Claim]) -> None:
-    """Fees on every building's position: by interval where a group is one building, else its sum of the day.
-
-    What a cohort's buildings bought in an interval, less what the cohort did, is what the others of them sold.
-    """
-    trading = [b for b in cleared.buildings if not b.dark]
-    members = Counter(b.group for b in trading)
-    alone, of_day = [], dict.fromkeys((group for group, count in members.items() if count > 1), 0)
-    for b in trading:
-        claim = claims.get(b.building, Claim(0))
-        if claim.fees_nano is not None:
-            of_day[b.group] = claim.fees_nano
-        elif b.group in of_day:
-            of_day[b.group] += fees_nano(b, terms, cleared.settled)
-        else:
-            alone.append(b)
-    _book_fees_by_interval(journal, alone, terms, cleared.settled)
-    journal.money([f"group:{group}" for group in of_day], "fee", [-fees for fees in of_day.values()], "marketplace")
-    journal.money(("marketplace",), "fee", (sum(of_day.values()),), "group")
-
-
-def _book_fees_by_interval(journal: Journal, alone: Sequence[ClearedBuilding], terms: Terms, n: int) -> None:
-    groups = [f"group:{b.group}" for b in alone]
-    position = np.array([b.position_wh[:n] for b in alone], dtype=np.int64).reshape(len(alone), n)
+def _book_fees(journal: Journal, cleared: Cleared, terms: Terms) -> None:
+    """Fees on every group's position; what its buildings sell to each other they pay for among themselves."""
+    groups, n = trading_groups(cleared), cleared.settled
+    sums = [np.sum([b.position_wh[:n] for b in members], axis=0) for members in groups.values()]
+    position = np.array(sums, dtype=np.int64).reshape(len(groups), n)
     for fee, charged in ((terms.buy_fee_nano, position), (terms.sell_fee_nano, -position)):
         charged = np.maximum(charged, 0) if fee else np.zeros_like(charged)
-        journal.energy(groups, "fee", charged, np.full(n, fee), "marketplace")
+        journal.energy([f"group:{group}" for group in groups], "fee", charged, np.full(n, fee), "marketplace")
         journal.energy(("marketplace",), "fee", -charged.sum(axis=0, keepdims=True), np.full(n, fee), "group")
-
-
-def fees_nano(building: ClearedBuilding, terms: Terms, settled: int) -> int:
-    """What a building pays in fees on its position of the day, nano-currency."""
-    position = building.position_wh[:settled]
-    sides = ((terms.buy_fee_nano, np.maximum(position, 0)), (terms.sell_fee_nano, np.maximum(-position, 0)))
-    return sum(total(product(energy, np.array([fee]))) for fee, energy in sides)
 
 
 def _book_neighbours(journal: Journal, cleared: Cleared, price: Mapping[str, Wh]) -> None:
@@ -191,13 +159,10 @@ def _rent(frame: pd.DataFrame) -> int:
     return total(frame.loc[of_network, "amount_nano"].to_numpy())
 
 
-def _uplift(
-    cleared: Cleared, terms: Terms, price: Mapping[str, Wh], rent_nano: int, claims: Mapping[str, Claim]
-) -> Uplift:
+def _uplift(cleared: Cleared, terms: Terms, price: Mapping[str, Wh], rent_nano: int) -> Uplift:
     by_interval = {zone: pd.Series(nano, index=range(1, len(nano) + 1)) for zone, nano in price.items()}
     orders = [] if terms.pay_as_bid else order_parties(cleared, by_interval, terms)
-    parties = [claimed(party, claims.get(party.name)) for party in building_parties(cleared)]
-    return uplift([*parties, *orders], terms.uplift_pro_rata, rent_nano)
+    return uplift([*group_parties(cleared), *orders], terms.uplift_pro_rata, rent_nano)
 
 
 def _book_uplift(journal: Journal, cleared: Cleared, paid: Uplift) -> None:
@@ -222,4 +187,4 @@ def _book_rounding(journal: Journal) -> None:
 def _accounts(cleared: Cleared) -> dict[str, str]:
     """The account of every party to make-whole."""
     orders = {order_name(order): _account(order) for order in cleared.acceptances}
-    return orders | {b.building: f"group:{b.group}" for b in cleared.buildings}
+    return orders | {b.group: f"group:{b.group}" for b in cleared.buildings}

@@ -14,11 +14,12 @@ OF_BUILDING = (
 
 
 def differing(world: World, run: Path, market: Path) -> list[str]:
-    """Tables that differ by a byte; those of the market but its ledger, and all of every building."""
+    """Tables that differ by a byte: all of the market's, all of every building, the cohort's book with its keeper."""
     found = [f"market/{n}" for n in OF_MARKET if not _same(run / f"market/{n}.csv", market / f"market/{n}.csv")]
     for folder in world.buildings:
         theirs, ours = run / "buildings" / folder.name, world.papers(folder)
-        found += [f"{folder.name}/{n}" for n in OF_BUILDING if not _same(theirs / n, ours / n)]
+        kept = ("cohort.csv",) if (theirs / "cohort.csv").exists() or (ours / "cohort.csv").exists() else ()
+        found += [f"{folder.name}/{n}" for n in (*OF_BUILDING, *kept) if not _same(theirs / n, ours / n)]
     return found
 
 

@@ -77,10 +77,12 @@ def test_all_parts_together_are_one_run(houses: Reference, served: Path, tmp_pat
     assert set(found.rules_violated) <= {"C21", "C24"}, f"a marketplace's certificate counts no units; {found}"
     assert not {"C14", "C20", "S3", "S5", "S6"} & set(found.rules_not_checkable)
     told = pd.read_csv(whole / "market/settlement.csv")
-    fees = told[told["account"].str.startswith("group:") & told["line"].eq("fee")]
-    assert fees["interval"].isna().all(), "by interval the fees of a cohort would tell its buildings apart"
-    positions = pd.read_csv(whole / "market/positions.csv")
-    assert -fees["amount"].sum() * 1000 > 8.0 * positions["requested_kwh"].sum() + 1, "they sold to each other"
+    fees = -told[told["account"].str.startswith("group:") & told["line"].eq("fee")]["amount"].sum()
+    requested = pd.read_csv(whole / "market/positions.csv")["requested_kwh"].sum()
+    assert fees * 1000 == pytest.approx(8.0 * requested), "on what the cohort bought, and on nothing else"
+    own = pd.read_csv(houses.world.papers(houses.world.buildings[0]) / "cohort.csv").set_index("account")["amount"]
+    assert own["marketplace"] == pytest.approx(fees)
+    assert own["cohort"] > 0.001, "they sold to each other"
 
 
 def test_everything_that_counted_is_in_everybodys_log(houses: Reference, served: Path) -> None:
@@ -156,7 +158,7 @@ def clear_through(world: World, root: Path, crashes: list[tuple[str, int]]) -> H
     return hall
 
 
-STEPS = ("sent", "asked", "opened", "kept", "noted", "answered", "claimed")
+STEPS = ("sent", "asked", "opened", "kept", "noted", "answered", "settled")
 
 
 def test_power_lost_at_every_step_of_a_round(houses: Reference, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from planner.marketplace.store import MessageStore
 from planner.security.policy import PRESETS
 from planner.security.roster import Roster
 
-STEPS = ("sent", "asked", "opened", "kept", "noted", "answered", "claimed")
+STEPS = ("sent", "asked", "opened", "kept", "noted", "answered", "settled")
 
 
 class City(Demo):

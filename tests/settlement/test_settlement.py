@@ -18,7 +18,7 @@ from planner.settlement import LedgerNotBalancedError, Settled, Terms, imbalance
 from planner.settlement.statements import CENT_NANO, in_cents, rounding_nano
 
 FEES = Terms(buy_fee_nano=2000, sell_fee_nano=2000, default_import_nano=320_000, default_export_nano=20_000)
-THIRD = ["marketplace", "supplier", "network_operator", "default_supplier", "operator"]
+THIRD = ["marketplace", "supplier", "network_operator", "default_supplier", "operator", "cohort"]
 KWH_CT = 10**6  # nano-currency in 1 kWh at a price of 1 per MWh
 
 
@@ -29,7 +29,7 @@ def received(ledger: pd.DataFrame, account: str, *lines: str) -> int:
 
 
 def assert_closed(settled: Settled) -> None:
-    for ledger in (settled.market, *(b.settlement for b in settled.buildings.values())):
+    for ledger in (settled.market, *settled.cohorts.values(), *(b.settlement for b in settled.buildings.values())):
         assert (ledger.groupby(ledger["interval"].fillna(0))["amount_nano"].sum() == 0).all()
         priced = ledger["price_nano"].notna()
         product = -ledger.loc[priced, "energy_wh"] * ledger.loc[priced, "price_nano"]
@@ -238,6 +238,63 @@ def test_a_cohort_is_one_account_whatever_its_buildings_pay() -> None:
     assert row["price_nano"].isna().all()
 
 
+def cohort_of(uses: list[float], lost: list[float]) -> Cleared:
+    """One interval of a cohort at 20 per MWh; ``lost`` is what each building's day costs beyond its no trade."""
+    members = [
+        building(f"b{i}", [unit(f"u{i}", use)], group="c1", cost=loss - use * 0.02 + 1, no_trade_cost=1.0)
+        for i, (use, loss) in enumerate(zip(uses, lost, strict=True))
+    ]
+    return clear_of(members, [zone()])
+
+
+def test_a_cohort_pays_fees_on_what_it_trades_and_its_buildings_on_what_they_do() -> None:
+    settled = settle_on(cohort_of([-5, 4, 3], [0, 0, 0]), FEES)
+    fee = 2 * KWH_CT
+    assert received(settled.market, "group:c1", "fee") == -2 * fee == -settled.totals["fees_nano"]
+    book = settled.cohorts["b0"].set_index("account")["amount_nano"]
+    assert book.to_dict() == {
+        **{"member:1": -5 * fee, "member:2": -4 * fee, "member:3": -3 * fee},
+        **{"marketplace": 2 * fee, "cohort": 10 * fee},
+    }
+    ledger = settled.buildings["b1"]
+    assert received(ledger.settlement, "cohort", "fee") == 4 * fee == -received(ledger.settlement, "u1", "fee")
+    assert dict(zip(ledger.statements["line"], ledger.statements["counterparty_kind"], strict=True))["fee"] == "cohort"
+    assert_closed(settled)
+
+
+@pytest.mark.parametrize(("lost", "owed"), [([0.3, -0.1, 0], 0.2), ([0.3, -0.5, 0], 0.0)])
+def test_a_cohort_is_owed_what_all_its_buildings_lost_and_makes_each_whole_itself(
+    lost: list[float], owed: float
+) -> None:
+    settled = settle_on(cohort_of([1, 2, 3], lost), FEES)
+    assert settled.totals["make_whole_nano"] == received(settled.market, "group:c1", "make_whole") == owed * 1e9
+    assert received(settled.buildings["b0"].settlement, "u0", "make_whole") == 300_000_000
+    book = settled.cohorts["b0"]
+    book = book[book["line"] == "make_whole"].set_index("account")["amount_nano"].to_dict()
+    assert book == {"member:1": 300_000_000, "cohort": owed * 1e9 - 3e8} | ({"operator": -owed * 1e9} if owed else {})
+    assert "make_whole" not in set(settled.buildings["b1"].settlement["line"])
+    assert_closed(settled)
+
+
+def test_uplift_of_a_cohort_falls_to_those_of_it_who_won() -> None:
+    loser = building("z", [unit("w", 1)], cost=1.0 - 0.02 + 0.3, no_trade_cost=1.0)
+    cohort = cohort_of([1, 2, 3], [0.1, -0.25, -0.05])
+    cleared = clear_of([*cohort.buildings, loser], [zone()])
+    settled = settle_on(cleared, replace(FEES, uplift_pro_rata=True))
+    assert received(settled.market, "group:c1", "uplift") == -200_000_000, "all that it won"
+    paid = [received(settled.buildings[f"b{i}"].settlement, f"u{i}", "uplift") for i in range(3)]
+    assert paid == [0, -150_000_000, -50_000_000], "by energy, and the last no more than he won"
+    assert_closed(settled)
+
+
+def test_the_marketplace_settles_two_insides_of_one_position_alike() -> None:
+    """A single seller's day is in no sum that the marketplace books."""
+    one, other = (settle_on(cohort_of(uses, [0.1, 0, 0]), FEES) for uses in ([-5, 4, 3], [-1, 2, 1]))
+    assert one.market.equals(other.market)
+    assert one.totals == other.totals
+    assert not one.cohorts["b0"].equals(other.cohorts["b0"])
+
+
 def test_statements_are_the_ledger_of_the_units() -> None:
     ledger = settle_on(small_city(), FEES).buildings["b1"]
     own = ledger.settlement[ledger.settlement["account"].str.startswith("b1")]
@@ -262,7 +319,7 @@ def test_cents_sum_to_the_rounded_sum() -> None:
     assert sum(rounding_nano(exact).values()) == 0
 
 
-def _random_city(position: np.ndarray, prices: list[int], loss: list[int], fee: int) -> Cleared:
+def _random_city(position: np.ndarray, prices: list[int], loss: list[int], fee: int, group: str) -> Cleared:
     n = position.shape[2]
     buildings = [
         building(
@@ -273,6 +330,7 @@ def _random_city(position: np.ndarray, prices: list[int], loss: list[int], fee: 
             internal=(prices[b] + fee) / 1000,
             loss_wh=loss[b],
             dark=b == 2,
+            group="" if b == 2 else group,
             cost=prices[b] / 100,
             no_trade_cost=prices[-1] / 100,
         )
@@ -288,11 +346,12 @@ def _random_city(position: np.ndarray, prices: list[int], loss: list[int], fee: 
     st.lists(st.integers(0, 50), min_size=3, max_size=3),
     st.integers(0, 9000),
     st.booleans(),
+    st.sampled_from(["", "cohort-city"]),
 )
 def test_every_ledger_of_any_city_closes(
-    position: np.ndarray, prices: list[int], loss: list[int], fee: int, pro_rata: bool
+    position: np.ndarray, prices: list[int], loss: list[int], fee: int, pro_rata: bool, group: str
 ) -> None:
-    cleared = _random_city(position, prices, loss, fee)
+    cleared = _random_city(position, prices, loss, fee, group)
     terms = replace(FEES, buy_fee_nano=fee, sell_fee_nano=fee // 2, uplift_pro_rata=pro_rata)
     settled = settle_on(cleared, terms)
     assert_closed(settled)
