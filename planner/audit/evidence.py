@@ -15,7 +15,7 @@ from planner.audit.building import Building as Building
 from planner.audit.document import read_json
 from planner.audit.grid import Grid
 from planner.audit.holder import MARKET, part_of
-from planner.audit.reading import read_alike, read_table
+from planner.audit.reading import read_alike, read_parquet_alike, read_table
 from planner.audit.series import Series
 from planner.audit.table import (
     ENDINGS,
@@ -138,8 +138,13 @@ class Evidence:
         """Read the plain tables of some buildings together."""
         parts = ["", "case/"] + (["look_ahead/"] if len(self.grid) > self.grid.settled else [])
         for name in (f"{part}{table}" for part in parts for table in (OF_CASE if part == "case/" else OF_BUILDING)):
-            files = [f"{b.folder}/{name}" for b in buildings]
-            self._tables.update(read_alike({file: self.path(file) for file in files if file not in self._tables}))
+            self._tables.update(read_alike(self._unread(buildings, name)))
+        for part in (part for part in parts if part != "case/"):
+            self._tables.update(read_parquet_alike(self._unread(buildings, f"{part}dispatch")))
+
+    def _unread(self, buildings: Sequence[Building], name: str) -> dict[str, Path]:
+        files = [f"{b.folder}/{name}" for b in buildings]
+        return {file: self.path(file) for file in files if file not in self._tables}
 
     def forget(self, buildings: Sequence[Building]) -> None:
         """Let go of the tables of some buildings; they are read again if anybody asks."""

@@ -45,9 +45,7 @@ class Grid:
 
     def index(self, table: Table) -> npt.NDArray[np.int64]:
         """Interval (from 0) of each row, by start where it has one, else by number; outside the horizon -1."""
-        if table.places is None:
-            table.places = self._index(table)
-        return table.places
+        return table.per_row(("place", self), self._index)
 
     def _index(self, table: Table) -> npt.NDArray[np.int64]:
         begun, number = table.instants, table.numbers("interval", 0.0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from planner.audit.evidence import Building, Evidence
 from planner.audit.findings import Findings
@@ -55,16 +57,34 @@ def _check_tables(run: Evidence, folder: str, names: Sequence[str], found: Findi
 
 def check_rows(table: Table, grid: Grid, first: int, last: int, found: Findings) -> None:
     """A row without interval is about the whole day and has no start either."""
-    number, begun = table.numbers("interval"), table.instants
-    outside = (number <= first) | (number > last) | (np.isnan(number) & (begun >= 0))
-    outside |= ~np.isnan(number) & (number != np.rint(number))
-    t = np.nan_to_num(number).astype(np.int64) - 1
-    expected = grid.starts[np.clip(t, 0, len(grid) - 1)]
-    disagree = ~outside & (begun >= 0) & (begun != expected)
+    wrong = table.per_row(("C1", first, last), partial(_wrong, grid, first, last))
+    if not wrong.any():
+        return
+    outside, undated, disagree = wrong.T
+    number, begun, t = table.numbers("interval"), table.instants, _counted(table)
     for row in np.flatnonzero(outside)[:SHOWN_PER_FILE]:
         found.add("C1", table.file, "an interval outside the day", number[row], f"{first + 1}..{last}")
-    for row in np.flatnonzero(~np.isnan(number) & (begun < 0))[:SHOWN_PER_FILE]:
+    for row in np.flatnonzero(undated)[:SHOWN_PER_FILE]:
         found.add("C1", table.file, "an interval without its start", "", "", interval=int(t[row]) + 1)
     for row in np.flatnonzero(disagree)[:SHOWN_PER_FILE]:
-        shown, right = (datetime.fromtimestamp(int(at), grid.zone).isoformat() for at in (begun[row], expected[row]))
+        moments = begun[row], _right_start(grid, t[row])
+        shown, right = (datetime.fromtimestamp(int(at), grid.zone).isoformat() for at in moments)
         found.add("C1", table.file, "interval and start disagree", shown, right, interval=int(t[row]) + 1)
+
+
+def _wrong(grid: Grid, first: int, last: int, table: Table) -> npt.NDArray[np.bool_]:
+    """(rows, 3): outside the day, an interval without its start, a start that is another interval's."""
+    number, begun, t = table.numbers("interval"), table.instants, _counted(table)
+    outside = (number <= first) | (number > last) | (np.isnan(number) & (begun >= 0))
+    outside |= ~np.isnan(number) & (number != np.rint(number))
+    disagree = ~outside & (begun >= 0) & (begun != _right_start(grid, t))
+    return np.column_stack([outside, ~np.isnan(number) & (begun < 0), disagree])
+
+
+def _counted(table: Table) -> npt.NDArray[np.int64]:
+    """Intervals from 0."""
+    return np.nan_to_num(table.numbers("interval")).astype(np.int64) - 1
+
+
+def _right_start(grid: Grid, t: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return grid.starts[np.clip(t, 0, len(grid) - 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from planner.audit.table import FORGOTTEN_WH, DamagedFileError, Table, Wh
 from planner.money import from_text
 
 AMOUNT_DECIMALS = 9
+EXACT_COLUMNS = ("energy_kwh", "price_per_mwh")
 NANO = 1_000_000_000
 
 
@@ -42,26 +44,13 @@ class Ledger:
 
 
 def read_ledger(table: Table, who: str = "account") -> Ledger:
-    """Exact integers of a settlement or statement file, read once."""
-    if table.ledger is None:
-        table.ledger = _read(table, who)
-    ledger: Ledger = table.ledger
-    return ledger
-
-
-def _read(table: Table, who: str) -> Ledger:
+    """Exact integers of a settlement or statement file."""
     interval, price = table.numbers("interval"), table.numbers("price_per_mwh")
     for column in (who, "line", "amount"):
         if column not in table.columns:
             raise DamagedFileError(table.file, f"column {column} is missing")
-    try:
-        amount = from_text(table.column("amount"), AMOUNT_DECIMALS)
-    except ValueError as wrong:
-        raise DamagedFileError(table.file, f"amount: {str(wrong)[:120]}") from None
-    thousands = {name: np.nan_to_num(table.numbers(name)) * 1000 for name in ("energy_kwh", "price_per_mwh")}
-    for name, exact in thousands.items():
-        if (np.abs(exact - np.rint(exact)) > FORGOTTEN_WH).any():
-            raise DamagedFileError(table.file, f"{name} has more than three decimals")
+    amount = table.per_row("amount", _amounts)
+    energy, prices = (table.per_row(("thousandths", name), partial(_thousandths, name)) for name in EXACT_COLUMNS)
     account, accounts = table.codes(who)
     line, lines = table.codes("line")
     return Ledger(
@@ -71,11 +60,25 @@ def _read(table: Table, who: str) -> Ledger:
         line=line,
         lines=lines,
         t=np.where(np.isnan(interval), 0, np.nan_to_num(interval)).astype(np.int64) - 1,
-        energy=np.rint(thousands["energy_kwh"]).astype(np.int64),
-        price=np.rint(thousands["price_per_mwh"]).astype(np.int64),
+        energy=energy,
+        price=prices,
         priced=~np.isnan(price),
         amount=amount,
     )
+
+
+def _amounts(table: Table) -> Wh:
+    try:
+        return from_text(table.column("amount"), AMOUNT_DECIMALS)
+    except ValueError as wrong:
+        raise DamagedFileError(table.file, f"amount: {str(wrong)[:120]}") from None
+
+
+def _thousandths(column: str, table: Table) -> Wh:
+    exact = np.nan_to_num(table.numbers(column)) * 1000
+    if (np.abs(exact - np.rint(exact)) > FORGOTTEN_WH).any():
+        raise DamagedFileError(table.file, f"{column} has more than three decimals")
+    return np.rint(exact).astype(np.int64)
 
 
 def per_line(ledger: Ledger, keep: npt.NDArray[np.bool_]) -> dict[tuple[str, str], tuple[int, int]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+import numpy.typing as npt
 
 from planner.audit.appliances import idle_appliances
 from planner.audit.evidence import Building
@@ -10,7 +13,7 @@ from planner.audit.findings import Findings
 from planner.audit.network import limit_wh, loss_ratio
 from planner.audit.series import case_series
 from planner.audit.shifting import absent_vehicles
-from planner.audit.table import Wh
+from planner.audit.table import Table, Wh
 
 ROUNDING_WH = 1
 SAME_KWH = 1e-7
@@ -81,13 +84,20 @@ def check_net_use(b: Building, found: Findings) -> None:
 def check_power(b: Building, found: Findings) -> None:
     """C10: the power of a row is its energy over the interval."""
     for part in b.dispatch:
-        power, energy = part.table.numbers("power_kw"), part.table.numbers("energy_kwh")
-        for row in np.flatnonzero(~(np.abs(power * b.grid.hours - energy) < SAME_KWH))[:SHOWN_PER_FILE]:
+        wrong = part.table.per_row("power", partial(_other_power, b.grid.hours))
+        for row in np.flatnonzero(wrong)[:SHOWN_PER_FILE]:
+            power, energy = part.table.numbers("power_kw"), part.table.numbers("energy_kwh")
             at, right = int(part.t[row]) + 1, energy[row] / b.grid.hours
             asset = part.table.text("asset")[row]
             found.add(
                 "C10", part.table.file, "power is not its energy (kW)", power[row], right, name=asset, interval=at
             )
+
+
+def _other_power(hours: float, table: Table) -> npt.NDArray[np.bool_]:
+    power, energy = table.numbers("power_kw"), table.numbers("energy_kwh")
+    wrong: npt.NDArray[np.bool_] = ~(np.abs(power * hours - energy) < SAME_KWH)
+    return wrong
 
 
 def check_positions(b: Building, found: Findings) -> None:

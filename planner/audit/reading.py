@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,33 @@ def read_alike(places: Mapping[str, Path]) -> dict[str, Table]:
     """Tables of one kind in many folders, by how the run calls them; what ``parsed_alike`` leaves out is left out."""
     found = {}
     for files, whole, lengths in parsed_alike(places):
-        firsts = np.cumsum(lengths) - lengths
-        for file, first, n in zip(files, firsts.tolist(), lengths.tolist(), strict=True):
-            found[file] = Table(f"{file}.csv", whole.slice(first, n))
+        found.update(_apart({file: f"{file}.csv" for file in files}, whole, lengths))
     return found
+
+
+def read_parquet_alike(places: Mapping[str, Path]) -> dict[str, Table]:
+    """The same of parquet files, which have the same columns or are left out."""
+    parts: dict[str, pa.Table] = {}
+    for file, place in places.items():
+        path = place.with_name(f"{place.name}.parquet")
+        with suppress(DamagedFileError):
+            if path.is_file() and not any(place.with_name(place.name + e).is_file() for e in ENDINGS[:-1]):
+                parts[file] = _parse(path, file)
+    first = next(iter(parts.values()), None)
+    alike = {file: part for file, part in parts.items() if first is not None and part.schema.equals(first.schema)}
+    if len(alike) < 2:
+        return {}
+    lengths = np.array([part.num_rows for part in alike.values()], dtype=np.int64)
+    return _apart({file: f"{file}.parquet" for file in alike}, pa.concat_tables(alike.values()), lengths)
+
+
+def _apart(names: Mapping[str, str], content: pa.Table, lengths: npt.NDArray[np.int64]) -> dict[str, Table]:
+    """Tables that were read together, each with its own name."""
+    whole, firsts = Table("", content), np.cumsum(lengths) - lengths
+    return {
+        file: Table(name, content.slice(first, n), whole, first)
+        for (file, name), first, n in zip(names.items(), firsts.tolist(), lengths.tolist(), strict=True)
+    }
 
 
 def parsed_alike(

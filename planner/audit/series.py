@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,14 @@ class Series:
     def __init__(self, table: Table, grid: Grid, first: int, last: int) -> None:
         self.table, self.grid, self.first, self.last = table, grid, first, last
 
-    @cached_property
+    @property
     def t(self) -> npt.NDArray[np.int64]:
         """Interval of each row, from 0; -1 outside this part (named by C1)."""
-        number = self.table.numbers("interval")
-        inside = (
-            (number > self.first) & (number <= self.last) & (number == np.rint(number)) & is_electricity(self.table)
-        )
+        return self.table.per_row(("interval", self.first, self.last), self._interval)
+
+    def _interval(self, table: Table) -> npt.NDArray[np.int64]:
+        number = table.numbers("interval")
+        inside = (number > self.first) & (number <= self.last) & (number == np.rint(number)) & is_electricity(table)
         return np.where(inside, np.nan_to_num(number) - 1, -1).astype(np.int64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any
@@ -46,15 +47,14 @@ class DamagedFileError(Exception):
 
 
 class Table:
-    """Columns of one file; every accessor raises DamagedFileError where the column is not what it should be."""
+    """Columns of one file; every accessor raises DamagedFileError where the column is not what it should be.
 
-    def __init__(self, file: str, content: pa.Table) -> None:
-        self.file, self._content = file, content
-        self.places: npt.NDArray[np.int64] | None = None  # kept by Grid.index
-        self.ledger: Any = None  # kept by ledgers.read_ledger
-        self._codes: dict[str, tuple[npt.NDArray[np.int64], tuple[str, ...]]] = {}
-        self._texts: dict[str, tuple[str, ...]] = {}
-        self._numbers: dict[tuple[str, float], Numbers] = {}
+    Where files were read together, ``whole`` has the rows of all of them, this one's from its row ``first`` on.
+    """
+
+    def __init__(self, file: str, content: pa.Table, whole: Table | None = None, first: int = 0) -> None:
+        self.file, self._content, self._whole, self._first = file, content, whole, first
+        self._kept: dict[Hashable, Any] = {}
 
     def __len__(self) -> int:
         return int(self._content.num_rows)
@@ -67,15 +67,40 @@ class Table:
         """A column as it stands in the file, an arrow array."""
         return self._content[column].combine_chunks()
 
+    def per_row(self, key: Hashable, work_out: Callable[[Table], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """What is worked out of every row by itself, once for all files that were read together, and kept by ``key``.
+
+        Where that meets damage, each file is worked out alone: damage is named where it is.
+        """
+        if key not in self._kept:
+            self._kept[key] = self._worked_out(key, work_out)
+        known: npt.NDArray[Any] = self._kept[key]
+        return known
+
+    def _worked_out(self, key: Hashable, work_out: Callable[[Table], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        if self._whole is not None:
+            together = self._whole._attempt(key, work_out)
+            if together is not None:
+                return together[self._first : self._first + len(self)]
+        values = work_out(self)
+        values.flags.writeable = False  # one array for all who ask
+        return values
+
+    def _attempt(self, key: Hashable, work_out: Callable[[Table], npt.NDArray[Any]]) -> npt.NDArray[Any] | None:
+        """The same, None where it meets damage."""
+        if key not in self._kept:
+            try:
+                self._kept[key] = self._worked_out(key, work_out)
+            except DamagedFileError:
+                self._kept[key] = None
+        known: npt.NDArray[Any] | None = self._kept[key]
+        return known
+
     def numbers(self, column: str, default: float = float("nan")) -> Numbers:
         """Floats; a missing column or an empty cell is ``default``."""
         if column not in self.columns:
             return np.full(len(self), default)
-        if (column, default) not in self._numbers:
-            values = self._read_numbers(column, default)
-            values.flags.writeable = False  # one array for all who ask
-            self._numbers[column, default] = values
-        return self._numbers[column, default]
+        return self.per_row((column, default), lambda table: table._read_numbers(column, default))
 
     def _read_numbers(self, column: str, default: float) -> Numbers:
         cells = self._content[column]
@@ -90,7 +115,11 @@ class Table:
 
     def wh(self, column: str) -> Wh:
         """Whole Wh of a column in kWh; empty, infinite or broken energy is damage."""
-        self._demand(column)
+        return self.per_row(("Wh", column), lambda table: table._read_wh(column))
+
+    def _read_wh(self, column: str) -> Wh:
+        if column not in self.columns:
+            raise DamagedFileError(self.file, f"column {column} is missing")
         exact = self.numbers(column) * 1000
         if not np.isfinite(exact).all():
             raise DamagedFileError(self.file, f"{column} has empty or infinite cells")
@@ -105,10 +134,11 @@ class Table:
         return self.wh(column)
 
     def text(self, column: str) -> tuple[str, ...]:
-        if column not in self._texts:
+        if (column, "text") not in self._kept:
             codes, values = self.codes(column)
-            self._texts[column] = tuple([values[code] for code in codes.tolist()])
-        return self._texts[column]
+            self._kept[column, "text"] = tuple([values[code] for code in codes.tolist()])
+        texts: tuple[str, ...] = self._kept[column, "text"]
+        return texts
 
     def labels(self, column: str) -> npt.NDArray[np.object_]:
         """``text`` as an array."""
@@ -118,23 +148,34 @@ class Table:
 
     def codes(self, column: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
         """(row -> code, code -> text); an empty cell is the text ''."""
-        if column not in self._codes:
-            self._codes[column] = self._encode(column)
-        return self._codes[column]
+        if (column, "codes") not in self._kept:
+            self._kept[column, "codes"] = self._encode(column)
+        coded: tuple[npt.NDArray[np.int64], tuple[str, ...]] = self._kept[column, "codes"]
+        return coded
 
     def _encode(self, column: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+        """The values that this file has, of those of all that were read with it."""
         if column not in self.columns:
             return np.zeros(len(self), dtype=np.int64), ("",)
-        cells = pa.concat_arrays(self._content[column].chunks) if len(self) else pa.array([], pa.string())
-        coded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
-        indices = coded.indices.cast(pa.int64())
-        size = len(coded.dictionary)
-        codes = (pc.fill_null(indices, size) if indices.null_count else indices).to_numpy(zero_copy_only=False)
-        used = np.zeros(size + 1, dtype=bool)
-        used[codes] = True
-        values = coded.dictionary.take(pa.array(np.flatnonzero(used[:-1]))).to_pylist()
-        texts = values if pa.types.is_string(coded.dictionary.type) else [_words(value) for value in values]
-        return (np.cumsum(used) - 1)[codes], (*texts, "")
+        codes = self.per_row((column, "dictionary"), lambda table: table._dictionary(column)[0])
+        _, values = (self._whole or self)._dictionary(column)
+        used = np.zeros(len(values), dtype=bool)
+        used[codes] = used[-1] = True
+        return (np.cumsum(used) - 1)[codes], tuple([values[i] for i in np.flatnonzero(used).tolist()])
+
+    def _dictionary(self, column: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+        """(row -> code, code -> text), '' the last of them."""
+        key = (column, "whole dictionary")
+        if key not in self._kept:
+            cells = pa.concat_arrays(self._content[column].chunks) if len(self) else pa.array([], pa.string())
+            coded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
+            indices, size = coded.indices.cast(pa.int64()), len(coded.dictionary)
+            codes = (pc.fill_null(indices, size) if indices.null_count else indices).to_numpy(zero_copy_only=False)
+            values = coded.dictionary.to_pylist()
+            texts = values if pa.types.is_string(coded.dictionary.type) else [_words(value) for value in values]
+            self._kept[key] = np.array(codes), (*texts, "")
+        known: tuple[npt.NDArray[np.int64], tuple[str, ...]] = self._kept[key]
+        return known
 
     def flags(self, column: str, default: bool) -> npt.NDArray[np.bool_]:
         """Booleans written as true/false or 1/0; an empty cell is ``default``."""
@@ -142,18 +183,17 @@ class Table:
         known = [default if value == "" else value.lower() in ("true", "1", "1.0", "yes") for value in values]
         return np.array(known, dtype=bool)[codes]
 
-    @cached_property
+    @property
     def instants(self) -> npt.NDArray[np.int64]:
         """``start`` in seconds since 1970 UTC; a cell without one is -1."""
+        return self.per_row("instants", lambda table: table._read_instants())
+
+    def _read_instants(self) -> npt.NDArray[np.int64]:
         codes, values = self.codes("start")
         try:
             return np.array([_seconds(value) for value in values], dtype=np.int64)[codes]
         except ValueError as wrong:
             raise DamagedFileError(self.file, f"start {wrong}") from None
-
-    def _demand(self, column: str) -> None:
-        if column not in self.columns:
-            raise DamagedFileError(self.file, f"column {column} is missing")
 
 
 def _words(value: Any) -> str:
