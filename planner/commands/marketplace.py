@@ -76,7 +76,7 @@ def serve(
     }
     service: Marketplace
     if standby_of:
-        service = Standby(read, at.me, at.roster, store, out, **common, primary=standby_of)
+        service = Standby(read, at.me, at.roster, store, out, **common, primary=standby_of, say=console.note)
     else:
         service = Marketplace(read, at.me, at.roster, store, out, **common)
     try:

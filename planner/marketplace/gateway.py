@@ -112,6 +112,8 @@ class GatewayLoop:
             self.site.alone()
             if self._speaking is not None:
                 self._speaking.report(spoke=False)
+        if self._speaking is not None:
+            self._speaking.close()
         self._end()
 
     def _end(self) -> None:

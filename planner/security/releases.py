@@ -12,7 +12,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -105,7 +105,9 @@ class ReleaseLedger:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        db = sqlite3.connect(":memory:" if self.path is None else self.path, isolation_level=None, timeout=WAIT_S)
+        # Not tied to the thread that opened it: a gateway whose marketplace is gone ends in another than it spoke in.
+        name = ":memory:" if self.path is None else self.path
+        db = sqlite3.connect(name, isolation_level=None, timeout=WAIT_S, check_same_thread=False)
         _require_ledger(db)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
@@ -136,9 +138,16 @@ class ReleaseLedger:
         return copy
 
     def close(self) -> None:
-        """Close the file; the next question opens it again."""
+        """Close the file, whole in itself; the next question opens it again.
+
+        Without this even a reader would leave a log beside the file, and who copies one without the other copies half.
+        """
         if "_db" in self.__dict__:
-            self.__dict__.pop("_db").close()
+            db = self.__dict__.pop("_db")
+            db.execute("PRAGMA busy_timeout = 0")
+            with suppress(sqlite3.OperationalError):  # another process is at work in it: the last one does this
+                db.execute("PRAGMA journal_mode = DELETE")
+            db.close()
 
     def __enter__(self) -> ReleaseLedger:
         return self

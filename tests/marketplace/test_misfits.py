@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from same_day import differing
 from services_world import Reference, Running, World
 
 from planner import cli
+from planner.hearing import MARKET
 from planner.marketplace.carrier import Carrier, DesertedError
 from planner.marketplace.client import Link
 from planner.marketplace.conductor import read_market
@@ -20,6 +24,7 @@ from planner.marketplace.gateway import LeftAloneError
 from planner.marketplace.office import Office
 from planner.marketplace.service import Marketplace
 from planner.marketplace.standby import Standby
+from planner.marketplace.voices import speaking_alone
 from planner.problems import InvalidInput
 from planner.security.roster import Roster
 
@@ -70,6 +75,66 @@ def test_a_standby_under_another_roster_takes_nothing_over(houses: Reference, tm
     assert not (tmp_path / "run").exists()
 
 
+OK = b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%b"
+ODD_ANSWERS = {
+    "no HTTP": (b"\x00\xff\x16\x03 garbage\r\n\r\n", "no marketplace"),
+    "a web server": (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "no marketplace"),
+    "a page": (OK % (20, b"<html>welcome</html>"), "no marketplace"),
+    "no envelope": (OK % (8, b"1 {" + b"}" * 5), "do not hold"),
+    "a number too large": (OK % (24, b"9" * 21 + b" {}"), "do not hold"),
+    "half an answer": (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n1 ", "does not answer"),
+    "nothing": (b"", "does not answer"),
+    "a refusal after it had answered": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "refuses this standby"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_ANSWERS)
+def test_nothing_that_the_first_one_says_stops_its_standby(name: str, houses: Reference, tmp_path: Path) -> None:
+    """It copies, then hears nothing but rubbish, says so, and goes on in its place."""
+    world, (answer, why) = houses.world, ODD_ANSWERS[name]
+    answers = [OK % (0, b"")]
+    said: list[str] = []
+    with odd_primary(answers, answer) as url:
+        me = world.identities[MARKET]
+        market, store = read_market(world.parts / "market"), tmp_path / "second"
+        second = Standby(market, me, world.roster, store, None, 120.0, primary=url, say=said.append)
+        second.link, second.tail_s, second.takeover_s = Link([url], limit_s=0.2), 0.01, 0.5
+        standby = Running(second)
+        while not second.office.open:
+            assert standby.thread.is_alive(), standby.result
+            time.sleep(0.01)
+        second.stop.set()
+        standby.thread.join(30)
+    assert not isinstance(standby.result, BaseException), standby.result
+    assert said[0] == f"copying {url}"
+    assert why in said[1], said
+    assert why in said[-1], said
+    assert "going on in its place" in said[-1]
+
+
+@contextlib.contextmanager
+def odd_primary(first: list[bytes], then: bytes) -> Iterator[str]:
+    """A server that answers the first requests with ``first`` and all others with ``then``, and holds the lines."""
+    with socket.create_server(("127.0.0.1", 0)) as server, contextlib.ExitStack() as held:
+
+        def serve() -> None:
+            while True:
+                with contextlib.suppress(ConnectionError):
+                    peer = held.enter_context(server.accept()[0])
+                    with peer.makefile("rb") as asked:
+                        head = b"".join(iter(asked.readline, b"\r\n"))
+                        asked.read(int(head.partition(b"Content-Length: ")[2].split()[0]))
+                    peer.sendall(first.pop() if first else then)
+
+        threading.Thread(target=_until_closed, args=(serve,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def _until_closed(serve: Callable[[], None]) -> None:
+    with contextlib.suppress(OSError):
+        serve()
+
+
 def test_a_clear_is_not_finished_under_another_roster(houses: Reference, tmp_path: Path) -> None:
     world = houses.world
     world.forget()
@@ -93,6 +158,27 @@ def test_one_gateway_a_folder(houses: Reference) -> None:
     with pytest.raises(InvalidInput, match="a gateway is at work"):
         houses.world.gateway(folder, Link(["http://127.0.0.1:1"])).run()
     first.memory.unlock()
+
+
+def test_left_alone_a_gateway_settles_its_building_by_itself(houses: Reference) -> None:
+    """Its named gateway too, which had the gate open: what it remembers is closed, and no log stays beside the file."""
+    world = houses.world
+    world.forget()
+    loop = world.gateway(world.buildings[0], Link(["http://127.0.0.1:1"]), patience_s=0.5)
+
+    def speak() -> None:
+        loop._speaking = speaking_alone(loop.site, loop.mail)
+
+    elsewhere = threading.Thread(target=speak)  # as answers are worked out beside the slots
+    elsewhere.start()
+    elsewhere.join()
+    with pytest.raises(LeftAloneError):
+        loop.run()
+    loop.go_alone()
+    papers = world.papers(world.buildings[0])
+    assert (papers / "settlement.csv").is_file()
+    assert (papers / "privacy.json").is_file()
+    assert not list(papers.parent.glob("*-wal"))
 
 
 def test_two_gateways_with_one_name_settle_one_day(houses: Reference, tmp_path: Path) -> None:

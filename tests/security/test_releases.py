@@ -400,3 +400,18 @@ def test_a_copy_to_try_things_out_leaves_the_file_alone(tmp_path: Path) -> None:
     assert len(site.ledger.all()) == 1
     assert not (tmp_path / "none.sqlite").exists()
     assert ReleaseLedger.copy_of(tmp_path / "none.sqlite").all() == []
+
+
+def test_a_closed_ledger_is_one_whole_file(tmp_path: Path) -> None:
+    """Also after somebody read it; and closed while another one is at work, it takes nothing from that one."""
+    path = tmp_path / "l.sqlite"
+    site, other = Site(ReleaseLedger(path)), ReleaseLedger(path)
+    assert other.all() == []
+    site.say(site.enrolled(range(20), day(1)), day(1))
+    site.ledger.close()
+    assert len(other.all()) == 1
+    other.close()
+    ReleaseLedger.copy_of(path).close()
+    assert [p.name for p in tmp_path.iterdir()] == ["l.sqlite"]
+    moved = path.rename(tmp_path / "elsewhere")
+    assert len(ReleaseLedger.copy_of(moved).all()) == 1
