@@ -43,6 +43,8 @@ WARM_SLICE_ROUNDS = 1
 COMMIT_PER_ALONE = 1.5
 """A commitment takes about as long as the answer without trade; so much of it is kept back for it."""
 LEVEL = 0.5
+VAGUE = 0.1
+"""Share of the promised cost that may be unproven before the best prices so far are no place to stay near."""
 AWAY_PER_MWH = 50.0
 MARGINS_KWH = (0.05, 0.2, 1.0)
 POLISHES, WORTH_POLISHING = 4, 0.02
@@ -272,9 +274,13 @@ class _Talk:
         return blend
 
     def next_multipliers(self, blend: Blend) -> Floats:
-        """Level step; the master's own multipliers where the level is out of reach of the solver."""
+        """Level step; the master's own multipliers where the level is out of reach of the solver.
+
+        While little is proven, answers say next to nothing about most intervals, and batteries, vehicles and what can
+        wait make neighbouring hours worth the same: smooth prices are the better guess.
+        """
         level = self.best_bound + LEVEL * (blend.value - self.best_bound)
-        found = self.master.level_step(self.best, level)
+        found = self.master.level_step(self.best, level, smooth=self.lags(blend.value, VAGUE))
         return self.master.clip(blend.multipliers) if found is None else found
 
     def _shares(self, margin_kwh: float, among: Collection[int]) -> dict[int, Ladder]:

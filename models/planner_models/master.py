@@ -58,6 +58,8 @@ STIFFER = 4.0
 MOST_CUTS = 24
 """Above so many groups they are summed into about as many bundles, and a round adds one cut a bundle."""
 HAIR_KWH = 1e-6
+NEARNESS = 0.1
+"""What a squared distance from the centre counts beside a squared change from interval to interval."""
 
 
 @dataclass
@@ -243,9 +245,12 @@ class Master:
             )
         return float(columns.sum() + rows.sum())
 
-    def level_step(self, centre: Floats, level: float) -> Floats | None:
-        """Multipliers nearest to ``centre`` where the model reaches ``level``; None if Clarabel finds none."""
-        return _LevelProblem(self).solve(centre, level)
+    def level_step(self, centre: Floats, level: float, smooth: bool = False) -> Floats | None:
+        """Multipliers nearest to ``centre`` where the model reaches ``level``; None if Clarabel finds none.
+
+        ``smooth``: rather those whose prices change least from interval to interval, near the centre only besides.
+        """
+        return _LevelProblem(self).solve(centre, level, smooth)
 
     def multiplier_range(self, level: float) -> tuple[Floats, Floats]:
         """Ends of each balance row's multiplier over {y: model(y) >= level}; other rows get their zero.
@@ -368,10 +373,13 @@ class _LevelProblem:
         multipliers[self.live] = found.x[: self.m]
         return self.master.clip(multipliers)
 
-    def solve(self, centre: Floats, level: float) -> Floats | None:
+    def solve(self, centre: Floats, level: float, smooth: bool) -> Floats | None:
         matrix = self._write(level)
-        quadratic = sparse.diags(np.concatenate([np.ones(self.m), np.full(self.width - self.m, 1e-9)]), format="csc")
-        linear = np.concatenate([-centre[self.live], np.zeros(self.width - self.m)])
+        near = NEARNESS if smooth else 1.0
+        quadratic = sparse.diags(np.concatenate([np.full(self.m, near), np.full(self.width - self.m, 1e-9)]))
+        if smooth:
+            quadratic = quadratic + self._roughness()
+        linear = np.concatenate([-near * centre[self.live], np.zeros(self.width - self.m)])
         settings = clarabel.DefaultSettings()
         settings.verbose = False
         cones = [clarabel.NonnegativeConeT(matrix.shape[0])]
@@ -385,6 +393,17 @@ class _LevelProblem:
         multipliers = np.zeros(len(self.master.market.row_lower))
         multipliers[self.live] = np.array(found.x)[: self.m]
         return self.master.clip(multipliers)
+
+    def _roughness(self) -> sparse.csc_matrix:
+        """Squares of what the balance multipliers of every zone change by from one interval to the next."""
+        place = np.full(len(self.master.market.row_lower), -1)
+        place[self.live] = np.arange(self.m)
+        rows = place[self.master.market.balance_rows]
+        earlier, later = rows[:, :-1].ravel(), rows[:, 1:].ravel()
+        at = np.arange(len(earlier))
+        entries = (np.repeat([-1.0, 1.0], len(at)), (np.tile(at, 2), np.concatenate([earlier, later])))
+        change = sparse.csc_matrix(entries, shape=(len(at), self.width))
+        return change.T @ change
 
     def _at_most(self, rows: sparse.csr_matrix, right: Floats) -> None:
         self.rows.append(rows)

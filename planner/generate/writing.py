@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from planner.security.policy import PRESETS
+
 LONG_TABLES = ("allocations", "flexible")  # a row per node and interval
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
@@ -51,7 +53,7 @@ locality = "netting"
 
 [privacy]
 preset = "{preset}"
-max_rounds = 25
+max_rounds = {max_rounds}
 
 [settlement]
 uplift = "operator"
@@ -80,13 +82,20 @@ class Settings:
     longitude: float = 13.4
     country: str = "DE"
 
+    @property
+    def max_rounds(self) -> int:
+        """A budget of what is said; where nothing is released, only how long a hard city is given to converge."""
+        return 25 if PRESETS[self.preset].gated else 100
+
 
 def write_case(
     folder: Path, settings: Settings, tables: Mapping[str, pd.DataFrame], parquet_from_units: int | None = None
 ) -> Path:
     """Write the folder; long tables go to Parquet from the given number of units on.  Other files there stay."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "case.toml").write_text(CASE_TOML.format(**vars(settings)), encoding="utf-8", newline="\n")
+    (folder / "case.toml").write_text(
+        CASE_TOML.format(**vars(settings), max_rounds=settings.max_rounds), encoding="utf-8", newline="\n"
+    )
     units = int((tables["nodes"]["kind"] == "unit").sum())
     large = parquet_from_units is not None and units >= parquet_from_units
     for name, frame in tables.items():

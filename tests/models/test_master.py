@@ -141,6 +141,19 @@ def test_the_level_step_stays_where_the_model_promises_enough() -> None:
     assert master.level_step(centre, best.value + 0.1) is None
 
 
+def test_a_smooth_step_keeps_the_mean_and_a_twenty_first_of_the_change() -> None:
+    """Where every price is promised enough, d^2 + 0.1 (d - 210)^2 / 2 is least at d = 10."""
+    master = Master(build_marketplace(city((), 2, exchanges=())), [("z", ())], EXACT)
+    master.columns += [Column(0, np.zeros(2), 0.6, 0)]
+    centre = np.zeros(len(master.market.row_lower))
+    centre[master.market.balance_rows[0]] = -np.array([0.1, 0.31]) * signs(master.market)
+    level = master.market_value(centre) - 1000.0
+    for smooth, expected in ((False, [100, 310]), (True, [200, 210])):
+        found = master.level_step(centre, level, smooth)
+        assert found is not None
+        assert master.zone_price(found, "z") == pytest.approx(expected, abs=0.01)
+
+
 def test_positions_reach_their_zone_and_every_feeder_above() -> None:
     feeders = (Feeder("f", "a", (5.0,), (5.0,), (0.0,)), Feeder("g", "a", (5.0,), (5.0,), (0.0,)))
     tie = Line("t", "a", "b", (9.0,), (9.0,))
