@@ -90,7 +90,7 @@ def check_fees(run: Evidence, found: Findings) -> None:
     m, ledger = run.market, read_ledger(run.table(MARKET))
     n = run.grid.settled
     due, (names, positions) = empty_book(n), m.group_positions
-    position = np.array(positions, dtype=np.int64).reshape(len(names), -1)[:, :n]
+    position = np.array(positions, dtype=np.int64).reshape(len(names), len(run.grid))[:, :n]
     for fee, traded in ((m.terms.fee_buy, position), (m.terms.fee_sell, -position)):
         charged, price = np.maximum(traded, 0), np.full(n, price_nano(fee), dtype=np.int64)
         if fee:
