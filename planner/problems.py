@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,6 +35,20 @@ class InvalidInput(ValueError):  # noqa: N818 - the name is part of the public A
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.errors)
+
+
+def place_of(fault: BaseException) -> str:
+    """Kind and line of an exception, without its words: they may quote whatever was at work."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    return type(fault).__name__ + (f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "")
+
+
+def trace_of(fault: BaseException) -> str:
+    """The whole traceback, causes first, and of every exception in it the kind alone."""
+    above = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
+    lines = "".join(traceback.format_tb(fault.__traceback__))
+    before = "" if above is None else trace_of(above) + "\nDuring which came:\n"
+    return f"{before}Traceback (most recent call last):\n{lines}{type(fault).__name__}\n"
 
 
 def closest(word: str, known: Iterable[str]) -> str:

@@ -232,7 +232,8 @@ def test_a_case_shows_itself(case_folder: Any) -> None:
     html = case._repr_html_()
     assert "&lt;small&gt;" in html
     assert "<small>" not in html
-    assert "house building" in html
+    assert "2 of kind building" in html
+    assert not any(f">{node}<" in html or f" {node} " in html for node in case.nodes.node), "counts, and no ids"
     assert {text.get_text() for text in case.plot().texts} == set(case.nodes.node)
 
 

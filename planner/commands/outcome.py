@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from enum import IntEnum
 
 from planner.commands.console import Console
-from planner.problems import InvalidInput, Problem
+from planner.problems import InvalidInput, Problem, place_of, trace_of
 from planner.security.refusal import Reason, Refused
 
 HINTS = {
@@ -77,10 +76,8 @@ def ending(console: Console, command: Callable[[], int | None]) -> int:
             )
             return Exit.INVALID
         if console.debug:
-            traceback.print_exc()
-        console.error(
-            f"a bug in planner: {type(bug).__name__}: {' '.join(str(bug).split())[:300]}", _how_to_report(console)
-        )
+            sys.stderr.write(trace_of(bug))
+        console.error(f"a bug in planner: {place_of(bug)}", _how_to_report(console))
         return Exit.BUG
 
 
@@ -101,5 +98,5 @@ def _refused(console: Console, invalid: InvalidInput) -> int:
 
 def _how_to_report(console: Console) -> str:
     if console.debug:
-        return "report it with the lines above, the command, and if you may share it the case"
+        return "report it with the lines above, which quote nothing of the case, and the command"
     return "the same command with --debug prints the lines that a report of it needs"

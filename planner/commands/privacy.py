@@ -90,6 +90,10 @@ def report(
     outside: Annotated[
         bool, typer.Option("--outside", help="The version without counts, shares and reasons, which may be handed on.")
     ] = False,
+    case: Annotated[
+        Path | None,
+        typer.Option(metavar="CASE", help="Measure on this case's meters what one who leaves would give away."),
+    ] = None,
 ) -> None:
     """Say on one page what a run let out.
 
@@ -97,12 +101,15 @@ def report(
 
     \b
     Example: planner privacy report runs/riverside
+    Example: planner privacy report runs/riverside --case data/riverside
     Example: planner privacy report runs/riverside --outside --json
     """
     from planner.ledger import read_run
     from planner.privacy import page
 
-    document = page.report(read_run(run), for_outside=outside)
+    if outside and case is not None:
+        raise refuse("--case measures for the inside version alone", "leave out --outside", "--case")
+    document = page.report(read_run(run), for_outside=outside, case=None if case is None else _valid_case(case, None))
     console.result(page.page(document).rstrip("\n"), document)
 
 

@@ -200,6 +200,8 @@ class GatewayLoop:
         """Answer what comes, in the order in which it came."""
         try:
             self._speaking = speaking = self._begin()
+            if speaking is not None:
+                speaking.turned_away = lambda: self.refused
             while not self._closed.is_set():
                 opened = self._inbox.get()
                 if opened.header.type == "inquiry":

@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
+from planner.problems import place_of
 from planner.security import strict
 from planner.security.opening import refusal_reply
 from planner.security.refusal import Reason, Refused
@@ -107,7 +106,7 @@ class Server:
         except Refused:
             raise
         except Exception as fault:
-            asyncio.get_running_loop().call_exception_handler({"message": f"a fault of this side: {_place(fault)}"})
+            asyncio.get_running_loop().call_exception_handler({"message": f"a fault of this side: {place_of(fault)}"})
             raise Refused(Reason.FAULT) from None
 
     def _refused(self, refused: Refused, body: bytes) -> None:
@@ -115,7 +114,9 @@ class Server:
         try:
             self.on_refused(refused, body)
         except Exception as fault:
-            asyncio.get_running_loop().call_exception_handler({"message": f"a refusal is not logged: {_place(fault)}"})
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"a refusal is not logged: {place_of(fault)}"}
+            )
 
     async def _body(self, first: bytes, reader: asyncio.StreamReader) -> bytes:
         """The body of one request of the only form there is."""
@@ -128,12 +129,6 @@ class Server:
             return await asyncio.wait_for(reader.readexactly(length), BODY_S)
         except (asyncio.IncompleteReadError, TimeoutError):
             raise _CrookedError from None
-
-
-def _place(fault: Exception) -> str:
-    """Kind and line of an exception, without its words: they may quote what was sent."""
-    last = traceback.extract_tb(fault.__traceback__)[-1]
-    return f"{type(fault).__name__} at {Path(last.filename).name}:{last.lineno}"
 
 
 def _length(head: bytes) -> int:

@@ -58,6 +58,7 @@ class Speaking:
     voice: SpeakingGateway
     finish: Finish
     masker: Masker | None = None
+    turned_away: Callable[[], int] = lambda: 0
     sent: list[bytes] = field(default_factory=list)
 
     def answer(self, body: Mapping[str, Any]) -> Said:
@@ -89,6 +90,7 @@ class Speaking:
         policy = PRESETS[self.site.case.settings.privacy.preset]
         row = spoken(self.voice.group, self.sent, self.site.intervals, spoke) | seen(self.voice)
         told = document(self.voice.mouth.slot.day, self.mail.clear_id, policy, [row])
+        told["turned_away"] = self.turned_away()
         add_file(self.site.out, PRIVACY, json.dumps(told, indent=2) + "\n")
 
     def close(self) -> None:

@@ -88,6 +88,7 @@ def seen(voice: SpeakingGateway) -> dict[str, Any]:
         "changed_since_it_spoke": None if last is None else changes(last, enrolment.places),
         "held_back": voice.held_back,
         "refused": dict(sorted(voice.refused.items())),
+        "exposure": mouth.ledger.exposure(enrolment.group)._asdict(),
         "compared_with": len(beside),
         "smallest_difference": smallest_difference(sorted(beside, key=sorted), enrolment.places),
         **voice.worst,

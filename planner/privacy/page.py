@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from planner.case import Case
 from planner.ledger import Run
+from planner.privacy.attack import leavers
 from planner.privacy.calibration import may_leave as gate_lets_out
 from planner.privacy.document import OUTSIDE_FILE, outside
+from planner.privacy.processing import in_lines, processing
+from planner.privacy.profiles import metered_days
 from planner.privacy.recount import groups_of, houses_of
 from planner.privacy.rules import RULES
 from planner.problems import InvalidInput, Problem
@@ -29,7 +33,8 @@ from planner.summing import LEAST_GROUPS
 RESIDUAL_RISK = (
     "A reader with outside knowledge of most members of a group can bound the rest.",
     "Quarter-hour sums can suggest the opening hours of a group.",
-    "Days before and after a change of occupants can be compared: planner privacy attack measures how well.",
+    "Days before and after a change of occupants can be compared: planner privacy attack, or --case, says how well.",
+    "An answer tells one cost of a group; where nothing costs but fees, it says how much its buildings traded.",
     "A gateway that betrays its own occupants is not stopped by any of this: it sees their limits and answers.",
 )
 NO_CLAIM = (
@@ -46,8 +51,11 @@ NO_NOISE = (
 )
 
 
-def report(run: Run, *, for_outside: bool = False) -> dict[str, Any]:
-    """The document; raises InvalidInput for a run that says nothing of its releases."""
+def report(run: Run, *, for_outside: bool = False, case: Case | None = None) -> dict[str, Any]:
+    """The document; raises InvalidInput for a run that says nothing of its releases.
+
+    With ``case`` the inside version says what one who leaves a group of today's sizes would give away (metered days).
+    """
     path = run.folder / "privacy.json"
     if for_outside and not path.is_file():
         path = run.folder / OUTSIDE_FILE  # a part that was handed on has this one alone
@@ -59,7 +67,15 @@ def report(run: Run, *, for_outside: bool = False) -> dict[str, Any]:
         return (_nothing_released(written) if written.get("stamp") else outside(written)) | _fixed(run)
     recounted = _recounted(run, written)
     price = {"price_of_privacy": run.certificate.get("price_of_privacy")}
-    return dict(written) | price | {"groups": recounted} | _fixed(run)
+    refused = {"refused_by_gate": sum(sum(g.get("refused", {}).values()) for g in recounted)}
+    attacked = {} if case is None else {"leavers": _leavers(case, recounted)}
+    return dict(written) | price | refused | attacked | {"groups": recounted} | _fixed(run)
+
+
+def _leavers(case: Case, groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The attack on groups as large as today's, drawn from all metered units; sizes beyond these are left out."""
+    sizes = sorted({g["occupants"] for g in groups if g.get("occupants")})
+    return [found.to_json() for found in leavers(metered_days(case), sizes=sizes)]
 
 
 def _nothing_released(written: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,6 +91,7 @@ def _fixed(run: Run) -> dict[str, Any]:
         "security": _security(run),
         "log": _log(run),
         "dp": {"used": False, "why": NO_NOISE},
+        "processing": processing(_readers(run)),
         "claim": NO_CLAIM,
         "residual_risk": list(RESIDUAL_RISK),
     }
@@ -156,6 +173,9 @@ def _lines(d: Mapping[str, Any]) -> Iterator[str]:
     yield from _titled("What left", _what_left(d))
     yield from _titled("Under which rules", _rules(d))
     yield from _titled("How close to the limits", _limits(d))
+    yield from _titled("What the gate refused", _refused(d))
+    yield from _titled("How much each group has said so far", _exposure(d))
+    yield from _titled("What one who leaves would give away", _left(d))
     yield from _titled("Beside other rules (committed positions)", _others(d))
     yield from _titled("Can two outputs be subtracted", _differences(d))
     yield from _titled("Who came and went", _churn(d))
@@ -164,6 +184,7 @@ def _lines(d: Mapping[str, Any]) -> Iterator[str]:
     yield from _titled("Who can read it", d["readers"] or ["nobody: nothing was sealed"])
     yield from _titled("How it is signed and kept", _signed(d))
     yield from _titled("Why no noise", [d["dp"]["why"]])
+    yield from _titled("Why, what, for whom and how long", in_lines(d["processing"]))
     yield from _titled("What is claimed", [d["claim"]])
     yield from _titled("What risk is left", d["residual_risk"])
     yield from _titled("Check it", CHECK_IT)
@@ -213,6 +234,42 @@ def _limits(d: Mapping[str, Any]) -> Iterator[str]:
                 f"{_percent(g['worst_interval_share_ppm'])} of an interval and {_percent(g['largest_day_share_ppm'])} "
                 f"of the day; {g['held_back']} answers held back"
             )
+
+
+def _refused(d: Mapping[str, Any]) -> Iterator[str]:
+    if "refused_by_gate" in d and not d.get("stamp"):
+        yield f"{d['refused_by_gate']} messages were refused and did not leave"
+    for g in d["groups"]:
+        if steps := g.get("refused"):
+            yield f"{g['group']}: " + ", ".join(f"{count} at step {step}" for step, count in steps.items())
+    if d.get("turned_away") is not None:
+        yield f"{d['turned_away']} messages that arrived were not accepted"
+
+
+def _exposure(d: Mapping[str, Any]) -> Iterator[str]:
+    for g in d["groups"]:
+        if told := g.get("exposure"):
+            yield (
+                f"{g['group']}: {told['intervals']:,} intervals of {told['days']} delivery days, "
+                f"{told['answers']} different answers in {told['clears']} clears"
+            )
+
+
+def _left(d: Mapping[str, Any]) -> Iterator[str]:
+    found = d.get("leavers")
+    if found is None:
+        return
+    for one in found:
+        told = f"{one['skill']:.2f}" if one["skill"] >= 0 else "below 0"
+        yield (
+            f"{one['together']} of {one['size']} leaving together: skill {told}, named in {one['named']:.0%} "
+            f"(by chance {one['chance']:.0%})"
+        )
+    if found:
+        days, trials = found[0]["days"], found[0]["trials"]
+        yield f"{days} working days before against as many after, {trials} groups drawn; skill 1 is all, 0 the mean"
+    else:
+        yield "not measured: too few metered working days, or no group that the metered units could fill"
 
 
 def _others(d: Mapping[str, Any]) -> Iterator[str]:

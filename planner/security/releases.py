@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from planner.security.enrolment import Enrolment, Level, Member, Place
 from planner.security.slot import Slot
@@ -87,6 +87,15 @@ class Said:
         if self.group == other.group:
             return differ
         return {p for p in differ - (self.roster ^ other.roster) if p[0] in self.buildings & other.buildings}
+
+
+class Exposure(NamedTuple):
+    """How much a group has said so far: delivery days, intervals (each once, look-ahead included), clears, answers."""
+
+    days: int
+    intervals: int
+    clears: int
+    answers: int
 
 
 class NoLedgerError(Exception):
@@ -218,6 +227,18 @@ class ReleaseLedger:
         """Every release, by day, clear and group."""
         query = f"SELECT {_SPOKEN} FROM release ORDER BY day, clear, grp"
         return [self._spoken(row) for row in self._db.execute(query)]
+
+    def exposure(self, group: str) -> Exposure:
+        """All that the ledger remembers of a group."""
+        query = "SELECT DISTINCT first, until, step FROM release WHERE grp = ? ORDER BY first, until"
+        intervals, reached = 0, 0
+        for first, until, step in self._db.execute(query, (group,)):
+            intervals += max(0, until - max(first, reached)) // step
+            reached = max(reached, until)
+        query = "SELECT count(DISTINCT day), count(DISTINCT clear) FROM release WHERE grp = ?"
+        days, clears = self._db.execute(query, (group,)).fetchone()
+        (answers,) = self._db.execute("SELECT count(DISTINCT body) FROM said WHERE grp = ?", (group,)).fetchone()
+        return Exposure(days, intervals, clears, answers)
 
     def _spoken(self, row: Sequence) -> Spoken:
         group, clear_id, day, first, settled, until, product, step, level, policy, roster = row

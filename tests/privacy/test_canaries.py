@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import io
@@ -18,11 +19,14 @@ from canaries import QUANTITY, found_in, planted
 
 import planner
 import planner.hearing
+from planner import clearing, cli
 from planner.audit.evidence import Evidence
 from planner.ledger import Run, read_run
 from planner.ledger.sharing import share
+from planner.marketplace import http
 from planner.privacy import page
 from planner.report import write_report
+from planner.security.refusal import Reason, Refused
 
 
 @dataclass
@@ -121,8 +125,71 @@ def test_T_P12_shares(seen: Seen, party: str, tmp_path: Path) -> None:  # noqa: 
 
 
 def test_T_P12_words_and_notebook(seen: Seen) -> None:  # noqa: N802
-    said = [*seen.words, repr(seen.run), seen.run._repr_html_(), repr(planner.read_case(seen.case))]
+    case = planner.read_case(seen.case)
+    said = [*seen.words, repr(seen.run), seen.run._repr_html_(), repr(case), case._repr_html_()]
     nothing_in({"words": "\n".join(said).encode()})
+
+
+@pytest.mark.parametrize("fault", [KeyError("canaryxq-b01-u01"), Refused(Reason.SCHEMA), None])
+def test_T_P12_what_a_service_answers_and_notes(fault: Exception | None) -> None:  # noqa: N802
+    """A refusal, a fault that quotes a unit, a refusal that cannot be logged, and a request of another form."""
+    noted: list[str] = []
+
+    def receive(body: bytes) -> bytes:
+        raise Refused(Reason.SIZE) if fault is None else fault
+
+    def on_refused(refused: Refused, body: bytes) -> None:
+        noted.append(str(refused))
+        if fault is None:
+            raise OSError(f"no room for {body!r}")
+
+    async def talk() -> list[bytes]:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, told: noted.append(str(told)))
+        server = http.Server(receive, on_refused)
+        port = await server.start("127.0.0.1", 0)
+        replies = []
+        for head in (b"POST /v1/messages HTTP/1.1", b"GET /canaryxq HTTP/1.1"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            body = b'{"note":"canaryxq on holiday","kwh":3137.731}'
+            writer.write(head + b"\r\nX-Owner: canaryxq\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            reply = await reader.readuntil(b"\r\n\r\n")
+            replies.append(reply + await reader.readexactly(int(reply.split(b"Content-Length: ")[1].split(b"\r\n")[0])))
+            writer.close()
+        await server.stop()
+        return replies
+
+    replies = asyncio.run(talk())
+    assert all(reply.startswith(b"HTTP/1.1 403 ") for reply in replies)
+    assert noted
+    nothing_in({"replies": b"".join(replies), "notes": repr(noted).encode()})
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_T_P12_a_bug_is_reported_without_the_case(  # noqa: N802
+    seen: Seen, debug: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What goes into a report of a bug: the kind and the lines of it and of its causes, none of their words."""
+
+    def broken(case: Any, *_: Any, **__: Any) -> None:
+        try:
+            case.nodes.set_index("node").loc[case.nodes["label"].iloc[-1]]
+        except KeyError as unknown:
+            raise ValueError(f"{case.nodes['node'].iloc[-1]} has no label") from unknown
+
+    monkeypatch.setattr(clearing, "clear", broken)
+    assert cli.run(["clear", str(seen.case), *debug]) == 70
+    said = capsys.readouterr()
+    assert "ValueError at test_canaries.py:" in said.err
+    assert ("KeyError\n" in said.err) is bool(debug), "its cause as well"
+    nothing_in({"words": (said.out + said.err).replace(str(seen.case), "").encode()})
+
+
+def test_T_P12_what_commands_say_of_a_run(seen: Seen, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: N802
+    run = str(seen.run.folder)
+    commands = [["audit", run], ["privacy", "report", run], ["privacy", "check", run], ["log", "verify", run]]
+    assert [cli.run(command) for command in commands] == [0] * len(commands)
+    said = capsys.readouterr()
+    nothing_in({"words": (said.out + said.err).encode()})
 
 
 def test_the_search_finds_what_is_hidden(tmp_path: Path) -> None:

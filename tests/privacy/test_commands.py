@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import planner
 from planner.cli import run as command
 from planner.ledger import Run, read_run
+from planner.privacy import page
+from planner.privacy.profiles import Profiles
 from planner.privacy.trial import HELP
 from planner.security.gate import Step
 from planner.security.releases import ReleaseLedger
@@ -124,6 +128,23 @@ def test_report(town: Path, capsys: Capture) -> None:
     assert command(["privacy", "report", str(run), "--outside", "--json"]) == 0
     assert "stamp" not in said(capsys)
     assert command(["privacy", "report", str(town / "case")]) == 2
+    capsys.readouterr()
+    assert command(["privacy", "report", str(run), "--case", str(town / "case")]) == 2
+    assert "has no meters" in capsys.readouterr().err
+    assert command(["privacy", "report", str(run), "--outside", "--case", str(town / "case")]) == 2
+    assert "inside version alone" in capsys.readouterr().err
+
+
+def test_report_measures_leavers_in_groups_of_todays_sizes(town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, case = read_run(town / "runs" / "first"), planner.read_case(town / "case")
+    dates = tuple(dt.date(2026, 6, 1) + dt.timedelta(days=k) for k in range(12))
+    use = np.random.default_rng(1).integers(0, 2000, (30, 12, 24))
+    profiles = Profiles(tuple(f"u{i}" for i in range(30)), dates, np.zeros(12, dtype=np.int64), use)
+    monkeypatch.setattr(page, "metered_days", lambda case: profiles)
+    told = page.report(run, case=case)
+    sizes = {group["occupants"] for group in told["groups"] if group.get("occupants")}
+    assert {one["size"] for one in told["leavers"]} == sizes
+    assert f"1 of {min(sizes)} leaving together: skill" in page.page(told)
 
 
 def test_attack_needs_history(town: Path, capsys: Capture) -> None:

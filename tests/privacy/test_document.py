@@ -115,6 +115,25 @@ def test_the_page_of_a_run(run: Run) -> None:
         assert "marketplace (" in text
 
 
+def test_the_page_says_how_much_was_said_and_refused_why_and_for_how_long(run: Run) -> None:
+    within, without = page.report(run), page.report(run, for_outside=True)
+    (spoke,) = [group for group in within["groups"] if group["spoke"]][:1]
+    length = spoke["intervals"]
+    sent = spoke["envelopes"]
+    assert spoke["exposure"] == {"days": 1, "intervals": length, "clears": 1, "answers": sent}
+    assert f"{spoke['group']}: {length} intervals of 1 delivery days, {sent} different answers" in page.page(within)
+    refused = sum(sum(group.get("refused", {}).values()) for group in within["groups"])
+    assert within["refused_by_gate"] == refused
+    assert f"{refused} messages were refused" in page.page(within)
+    assert within["processing"] == without["processing"]
+    (reader,) = within["readers"]
+    assert f"{reader}: sums of release groups" in within["processing"]["recipients"]
+    for text in (page.page(within), page.page(without)):
+        assert "retention: nothing is deleted by itself" in text
+    assert {"exposure", "refused"}.isdisjoint(*(group.keys() for group in without["groups"]))
+    assert {"refused_by_gate", "leavers"}.isdisjoint(without)
+
+
 def test_words_that_promise_too_much_are_not_there(run: Run) -> None:
     root = Path(planner.__file__).parent
     texts = [page.page(page.report(run, for_outside=out)) for out in (False, True)]

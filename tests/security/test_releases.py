@@ -275,6 +275,18 @@ def test_a_day_cut_otherwise_could_not_be_compared(site: Site, cut: dict[str, in
     assert step(site.say(everybody if summed else house, other, 90)) is Step.ONCE
 
 
+def test_exposure_counts_every_hour_once(site: Site) -> None:
+    """Two days with a look-ahead that overlap, one of them cleared twice; another group is counted apart."""
+    for number in (1, 2):
+        slot = replace(day(number, look_ahead_h=12), step_s=HOUR)
+        enrolment = site.enrolled(range(20), slot)
+        assert isinstance(site.say(enrolment, slot, clear=f"c{number}"), Release)
+        assert isinstance(site.say(enrolment, slot, clear=f"c{number}"), Release)
+    assert isinstance(site.say(enrolment, slot, 90, clear="again"), Release)
+    assert site.ledger.exposure("b") == (2, 24 + 24 + 12, 3, 3)
+    assert site.ledger.exposure("another") == (0, 0, 0, 0)
+
+
 # --- months
 
 
