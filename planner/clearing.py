@@ -54,6 +54,7 @@ def clear(
     time_limit: float | None = None,
     price_of_locality: bool = False,
     fleet: str = "auto",
+    memory: float | None = None,
     deadline: str | None = None,
     warm: Path | str | None = None,
     without: Sequence[str] = (),
@@ -67,14 +68,18 @@ def clear(
     ``out`` is the run folder (a temporary one if left out).  ``date``, ``mode``, ``gap`` (relative) and ``time_limit``
     (seconds) win over the case's settings.  ``price_of_locality`` clears a second time without walls and fees and
     reports what asking the neighbour first cost.  ``fleet`` says where gateways run: auto (one process a core for a
-    large city, else here), local, processes:N, ray or ray:ADDRESS.  By ``deadline`` (HH:MM in the case's timezone)
-    there is an answer, with its gap.  ``warm`` is an earlier run whose prices are the first ones; buildings at or below
-    the nodes ``without`` stay dark; ``disclosure`` "sum" puts the groups of one place together.  A clear into ``out``
-    that was cut off goes on where it was.  ``ledger`` is the file in which the site remembers what left it (one for all
-    runs of the case beside ``out``, if left out).  Raises InvalidInput with every problem at once.
+    large city, else here), local, processes:N, ray or ray:ADDRESS.  ``memory`` (GiB) is what the
+    buildings' models may take in those processes (half of what is free, if left out): where they need more they come
+    and go, and the answer is the same.  By ``deadline`` (HH:MM in the case's timezone) there is an answer, with its
+    gap.  ``warm`` is an earlier run whose prices are the first ones; buildings at or below the nodes ``without`` stay
+    dark; ``disclosure`` "sum" puts the groups of one place together.  A clear into ``out`` that was cut off goes on
+    where it was.  ``ledger`` is the file in which the site remembers what left it (one for all runs of the case beside
+    ``out``, if left out).  Raises InvalidInput with every problem at once.
     """
     began = time.perf_counter()
-    wishes = Wishes(deadline, Path(warm) if warm else None, tuple(without), _is_sum(disclosure), fleet_of(fleet))
+    wishes = Wishes(
+        deadline, Path(warm) if warm else None, tuple(without), _is_sum(disclosure), fleet_of(fleet, memory)
+    )
     case = _asked(case, date, mode, gap, time_limit)
     _refuse([*validate(case), *_rule_is_there(case), *(_may_be_compared(case) if price_of_locality else ())])
     if out is not None:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from planner.fitting import EVER
 from planner.fleet import Kept
 from planner.problems import InvalidInput, Problem
 from planner.spread import Bench, GoneError, LateError, Order, Recipe, Repeat, Told
@@ -48,13 +49,13 @@ def _ray() -> Any:
 class RayPlace:
     """An actor; what it is told is worked off in order."""
 
-    def __init__(self, recipes: Mapping[int, Recipe], gated: bool) -> None:
+    def __init__(self, recipes: Mapping[int, Recipe], gated: bool, most: int = EVER) -> None:
         self.ray = _ray()
         # No processor of its own: where a machine is lost the others take what was on it.
         actor = self.ray.remote(num_cpus=0, scheduling_strategy="SPREAD", max_restarts=0, max_task_retries=0)(Bench)
         self.waiting: deque[Any] = deque()
         for left in reversed(range(ATTEMPTS)):
-            self.actor = actor.remote(dict(recipes), gated)
+            self.actor = actor.remote(dict(recipes), gated, most)
             try:
                 self._get(self.actor.kept.remote(), 0.0)
                 return
@@ -64,6 +65,7 @@ class RayPlace:
                     raise GoneError from None
 
     def tell(self, orders: Sequence[tuple[int, Order]]) -> None:
+        self.actor.expect.remote(list(orders))
         for g, order in orders:
             reference = self.actor.work.remote(g, order)
             if not isinstance(order, Repeat):

@@ -31,10 +31,10 @@ from planner.security.policy import Policy
 from planner.spread import Elsewhere, Fetched, Recipe, Spread
 from planner.voice import Mouth, SpeakingGateway
 from planner.wary import Wary
-from planner_models.answer import EVER, Ladder
+from planner_models.answer import Ladder
 from planner_models.marketplace import build_marketplace
 from planner_models.master import Master
-from planner_models.solve import Options, Room
+from planner_models.solve import Options
 from planner_models.words import City, Fees, Locality
 
 LOT_WH = 100
@@ -106,7 +106,7 @@ class Desk:
         self.voices: list[SpeakingGateway] = []
         self.hearing: Hearing | None = None
         self.spread: Spread | None = None
-        where = where.for_city(sum(len(b.units) for b in city.buildings) * len(city.grid))
+        where = where.for_city(sum(len(b.units) for b in city.buildings) * len(city.grid), len(self.bright))
         if where.places and case.settings.solver.mode == "decentralised":
             self.spread = Spread(self.bright, self.recipes, where.maker(policy.gated), where.places)
         if policy.gated:
@@ -115,8 +115,8 @@ class Desk:
     @cached_property
     def gateways(self) -> list[LocalGateway]:
         """One a group, in this process."""
-        workshop = Workshop(dict(enumerate(self.recipes)), Room(EVER))
-        return [workshop.make(g) for g in range(len(self.recipes))]
+        workshop = Workshop(dict(enumerate(self.recipes)))
+        return [workshop.ready(g) for g in range(len(self.recipes))]
 
     @property
     def fleet(self) -> Fleet:

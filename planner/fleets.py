@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from planner.beside import LARGE, cores
 from planner.cluster import RayPlace, join
+from planner.fitting import EVER, most_at_once
 from planner.pool import ProcessPlace
 from planner.problems import InvalidInput, Problem
 from planner.spread import MakePlace
@@ -24,20 +26,30 @@ APART = (
 class Where:
     """The places of a fleet: how many, and how one is made; none where gateways run in this process.
 
-    ``fits`` itself to the city where nobody named a fleet: words do not depend on it.
+    ``fits`` itself to the city where nobody named a fleet: words do not depend on it.  ``memory_gib`` is what the
+    models of all places may take (of each machine of a cluster: all there is, if nobody says); ``most`` groups of a
+    place have theirs at once.
     """
 
     places: int = 0
     cluster: bool = False
     fits: bool = False
+    memory_gib: float | None = None
+    most: int = EVER
 
-    def for_city(self, unit_intervals: int) -> Where:
+    def for_city(self, unit_intervals: int, groups: int) -> Where:
         """As named; else one process a core for a large city."""
-        return Where(cores()) if self.fits and unit_intervals >= LARGE and cores() > 1 else self
+        places = self.places
+        if self.fits and unit_intervals >= LARGE and (cores() > 1 or self.memory_gib is not None):
+            places = cores()
+        if not places or (self.cluster and self.memory_gib is None):
+            return self
+        most = most_at_once(unit_intervals, groups, places, self.memory_gib)
+        return replace(self, places=places, fits=False, most=most)
 
     def maker(self, gated: bool) -> MakePlace:
         """How a place is made; ``gated`` gateways also tell the units' positions to their gate."""
-        return partial(RayPlace if self.cluster else ProcessPlace, gated=gated)
+        return partial(RayPlace if self.cluster else ProcessPlace, gated=gated, most=self.most)
 
 
 LOCAL = Where()
@@ -47,8 +59,14 @@ FITTING = Where(fits=True)
 PLAIN = {"auto": FITTING, "local": LOCAL}
 
 
-def fleet_of(text: str) -> Where:
-    """The place that ``text`` names; raises InvalidInput."""
+def fleet_of(text: str, memory_gib: float | None = None) -> Where:
+    """The place that ``text`` names, with memory for models; raises InvalidInput."""
+    if memory_gib is not None and not 0 < memory_gib < math.inf:
+        raise InvalidInput([Problem("command line", 0, "--memory is GiB, more than 0", str(memory_gib))])
+    return replace(_named(text), memory_gib=memory_gib)
+
+
+def _named(text: str) -> Where:
     if text in PLAIN:
         return PLAIN[text]
     found = re.fullmatch(r"processes:(\d{1,4})", text)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from planner.fitting import EVER
 from planner.fleet import Kept, Spent
 from planner.groups import Group
 from planner.quantise import Floats, Ints
@@ -33,7 +34,7 @@ from planner.questions import (
 from planner.schedule import Reader, Schedule
 from planner_models.answer import Answer, AnsweringBuilding, Ladder
 from planner_models.apart import Home, stamp_homes
-from planner_models.solve import Options, Room
+from planner_models.solve import Options
 from planner_models.words import Building, Fees, IntervalGrid
 
 NOWHERE: Floats = np.empty(0)
@@ -44,7 +45,7 @@ class LocalGateway:
     """A gateway in this process, over the buildings of one group.
 
     ``lot_wh``: positions in answers are whole lots.  ``share`` of each building in the group cuts a slice.
-    ``homes`` are the buildings' models if they were stamped before; ``room`` is what their solvers share.
+    ``homes`` are the buildings' models if they were stamped before.
     """
 
     group: Group
@@ -57,12 +58,11 @@ class LocalGateway:
     commit_time_s: float = 60.0
     answered: dict[int, list[Answer]] = field(default_factory=dict)
     homes: Sequence[Home | None] = ()
-    room: Room | None = None
 
     def __post_init__(self) -> None:
         homes = self.homes or [None] * len(self.buildings)
         self.models = [
-            AnsweringBuilding(b, self.grid, self.fees, self.options, home, self.room)
+            AnsweringBuilding(b, self.grid, self.fees, self.options, home)
             for b, home in zip(self.buildings, homes, strict=True)
         ]
         weight = np.array([max(sum(b.allocation_kwh), 1e-9) for b in self.buildings])
@@ -71,7 +71,21 @@ class LocalGateway:
         self.without_trade: list[Schedule] = []
         self.proven = [-np.inf] * len(self.buildings)
         self._before: list[Schedule] = []
+        self.alone_x: list[Floats] = []
         self._readers: dict[str, Reader] = {}
+
+    def rest(self) -> None:
+        """Let the models go until the next question, and the values of their columns."""
+        self._readers.clear()
+        self._forget_values()
+        self.alone_x.clear()
+        for model in self.models:
+            model.rest()
+
+    def wake(self, homes: Sequence[Home | None]) -> None:
+        """Take models up again, from ``homes`` where they were stamped before."""
+        for model, home in zip(self.models, homes, strict=True):
+            model.wake(home)
 
     def answer(self, question: Question) -> Word:
         """The word to one question."""
@@ -109,9 +123,12 @@ class LocalGateway:
 
     def _note(self, round: int, answers: list[Answer]) -> None:
         """Remember the answers of a round; of those before it, positions and costs alone."""
+        self._forget_values()
+        self.answered[round] = answers
+
+    def _forget_values(self) -> None:
         for earlier, old in self.answered.items():
             self.answered[earlier] = [replace(a, x=NOWHERE) if len(a.x) else a for a in old]
-        self.answered[round] = answers
 
     def alone_answers(self) -> list[tuple[AnsweringBuilding, Floats]]:
         """Every building's model and its values without trade."""
@@ -284,8 +301,8 @@ class Plan:
     commit_gap: float
     commit_time_s: float
 
-    def __call__(self, homes: Sequence[Home] = (), room: Room | None = None) -> LocalGateway:
-        return LocalGateway(**{f.name: getattr(self, f.name) for f in fields(self)}, homes=homes, room=room)
+    def __call__(self, homes: Sequence[Home] = ()) -> LocalGateway:
+        return LocalGateway(**{f.name: getattr(self, f.name) for f in fields(self)}, homes=homes)
 
 
 TOGETHER = 50
@@ -293,25 +310,48 @@ TOGETHER = 50
 
 
 class Workshop:
-    """Makes the gateways of some recipes as they are asked for; models are stamped together, solvers share a room."""
+    """The gateways of some recipes, made when they are first asked for; models are stamped together.
 
-    def __init__(self, recipes: Mapping[int, Callable[[], LocalGateway]], room: Room) -> None:
-        self.recipes, self.room = recipes, room
+    At most ``most`` of them have their models at once: who was asked longest ago rests, and no answer depends on it.
+    """
+
+    def __init__(self, recipes: Mapping[int, Callable[[], LocalGateway]], most: int = EVER) -> None:
+        self.recipes, self.most = recipes, max(1, most)
+        self.gateways: dict[int, LocalGateway] = {}
+        self._awake: dict[int, None] = {}
         self._homes: dict[int, list[Home]] = {}
-        self._coming = [g for g in sorted(recipes) if isinstance(recipes[g], Plan)]
+        self._coming: list[int] = sorted(recipes)
 
-    def make(self, g: int) -> LocalGateway:
+    def expect(self, groups: Iterable[int]) -> None:
+        """Who will be asked next, in this order."""
+        self._coming = [g for g in dict.fromkeys(groups) if g not in self._awake]
+
+    def ready(self, g: int) -> LocalGateway:
+        """The gateway of a group, with its models."""
+        if g not in self._awake:
+            self._rouse(g)
+        self._awake[g] = self._awake.pop(g, None)  # the last one asked
+        while len(self._awake) > self.most:
+            oldest = next(iter(self._awake))
+            del self._awake[oldest]
+            self.gateways[oldest].rest()
+        return self.gateways[g]
+
+    def _rouse(self, g: int) -> None:
         recipe = self.recipes[g]
-        if not isinstance(recipe, Plan):
-            return recipe()
-        if g not in self._homes:
+        if isinstance(recipe, Plan) and g not in self._homes:
             self._stamp(g)
-        return recipe(self._homes.pop(g), self.room)
+        homes = self._homes.pop(g, [])
+        if g in self.gateways:
+            self.gateways[g].wake(homes or [None] * len(self.gateways[g].models))
+        else:
+            self.gateways[g] = recipe(homes) if isinstance(recipe, Plan) else recipe()
 
     def _stamp(self, g: int) -> None:
         """The models of this group and of those that come after it."""
         at = self._coming.index(g) if g in self._coming else 0
-        chosen = sorted({g, *self._coming[at : at + TOGETHER]})
+        after = [other for other in self._coming[at:] if isinstance(self.recipes[other], Plan)]
+        chosen = [g, *(other for other in after if other != g)][: min(TOGETHER, self.most)]
         self._coming = [other for other in self._coming if other not in chosen]
         plans = [plan for other in chosen if isinstance(plan := self.recipes[other], Plan)]
         homes = stamp_homes([b for plan in plans for b in plan.buildings], plans[0].grid, plans[0].fees)

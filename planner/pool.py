@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from planner.beside import fresh_interpreter
+from planner.fitting import EVER
 from planner.fleet import Kept
 from planner.spread import Bench, GoneError, LateError, Order, Recipe, Told
 
@@ -20,9 +21,9 @@ KEPT_S = 600.0
 class ProcessPlace:
     """A process that answers until its pipe is closed; it goes when this process goes."""
 
-    def __init__(self, recipes: Mapping[int, Recipe], gated: bool) -> None:
+    def __init__(self, recipes: Mapping[int, Recipe], gated: bool, most: int = EVER) -> None:
         self.process, self.pipe = fresh_interpreter(__name__)
-        self._send((dict(recipes), gated))
+        self._send((dict(recipes), gated, most))
 
     def tell(self, orders: Sequence[tuple[int, Order]]) -> None:
         """All at once: who still has something to say is not sent anything, or both would wait for the other."""
@@ -72,6 +73,7 @@ def work(descriptor: int) -> None:
             if orders is None:
                 pipe.send(bench.kept())
                 continue
+            bench.expect(orders)
             for g, order in orders:
                 if (told := bench.work(g, order)) is not None:
                     pipe.send(told)

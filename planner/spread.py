@@ -10,17 +10,17 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from planner.fitting import EVER
 from planner.fleet import NO_TIME, InProcess, Kept, Spent, W
 from planner.gateway import LocalGateway, Workshop
 from planner.groups import Group
 from planner.quantise import Ints
 from planner.questions import Alone, Fault, Price, Question, Reply, Revert, Slice, Word
-from planner_models.answer import EVER
-from planner_models.solve import Room, SolveError
+from planner_models.solve import SolveError
 
 Recipe = Callable[[], LocalGateway]
 """Makes a group's gateway; it can be sent to another process."""
@@ -85,21 +85,22 @@ MakePlace = Callable[[Mapping[int, Recipe]], Place]
 
 @dataclass
 class Bench:
-    """What runs in a place: gateways, made when they are first asked; ``room`` models at once stand in HiGHS."""
+    """What runs in a place: gateways, made when they are first asked; ``most`` of them have their models at once."""
 
     recipes: Mapping[int, Recipe]
     gated: bool
-    room: int = EVER
-    gateways: dict[int, LocalGateway] = field(default_factory=dict)
+    most: int = EVER
 
     def __post_init__(self) -> None:
-        self.workshop = Workshop(self.recipes, Room(self.room))
+        self.workshop = Workshop(self.recipes, self.most)
+
+    def expect(self, orders: Iterable[tuple[int, Order]]) -> None:
+        """What will be asked next."""
+        self.workshop.expect(g for g, _ in orders)
 
     def work(self, g: int, order: Order) -> Told | None:
         began = time.perf_counter()
-        if g not in self.gateways:
-            self.gateways[g] = self.workshop.make(g)
-        gateway = self.gateways[g]
+        gateway = self.workshop.ready(g)
         if isinstance(order, Repeat):
             gateway.repeat(order.round, order.earlier)
             return None
@@ -115,7 +116,7 @@ class Bench:
         return Told(word, delta, time.perf_counter() - began, gateway.spent)
 
     def kept(self) -> Mapping[str, Kept]:
-        return {name: kept for gateway in self.gateways.values() for name, kept in gateway.kept().items()}
+        return {name: kept for gateway in self.workshop.gateways.values() for name, kept in gateway.kept().items()}
 
 
 def _delta_wh(gateway: LocalGateway, order: Question, word: Word) -> Ints | None:

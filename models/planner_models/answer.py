@@ -22,12 +22,10 @@ from planner_models.lean import left_out, plugs
 from planner_models.linear import LinearModel
 from planner_models.locality import freeze
 from planner_models.rounding import READINESS, Fixed, Runs, as_run, is_torn, mended, rounded
-from planner_models.solve import Options, Room, Solution, SolveError, Solver, Status
+from planner_models.solve import Options, Solution, SolveError, Solver, Standing, Status
 from planner_models.template import Floats
 from planner_models.words import Building, Fees, IntervalGrid
 
-EVER = 10**9
-"""Room for every model."""
 UNLIMITED = np.inf
 WORTH_ROUNDING = 1e-4
 """From which share of an answer's value on whole runs are worth solving for."""
@@ -127,27 +125,30 @@ R = TypeVar("R")
 
 
 class AnsweringBuilding:
-    """One building's model, kept warm; ``home`` is the model if it was stamped before, ``room`` that of its solvers."""
+    """One building's model, kept warm; ``home`` is the model if it was stamped before.
+
+    Between two questions it may ``rest`` without its model; ``wake`` it before the next.
+    """
 
     def __init__(
-        self,
-        building: Building,
-        grid: IntervalGrid,
-        fees: Fees,
-        options: Options,
-        home: Home | None = None,
-        room: Room | None = None,
+        self, building: Building, grid: IntervalGrid, fees: Fees, options: Options, home: Home | None = None
     ) -> None:
         self.building, self.grid, self.fees, self.options = building, grid, fees, options
-        self.room = Room(EVER) if room is None else room
-        self.closed_seconds = 0.0
+        self.spent = self.closed_seconds = 0.0
         self.last_x: Floats
         self._held: tuple[LinearModel, Floats] | None = None
+        self._resting: Standing | None = None
         self._build(home, exclusive=False)
 
     def _build(self, home: Home | None, exclusive: bool) -> None:
+        self.exclusive = exclusive
+        self.last_x = np.empty(0)
+        self._furnish(home, None)
+
+    def _furnish(self, home: Home | None, standing: Standing | None) -> None:
+        """Move into a model, where another copy of it was ``standing`` if there was one."""
         n = len(self.grid)
-        home = home or stamp_homes([self.building], self.grid, self.fees, exclusive)[0]
+        home = home or stamp_homes([self.building], self.grid, self.fees, self.exclusive)[0]
         self.stamped: Stamped = home.stamped
         self.model: LinearModel = home.model
         if self._held is not None:
@@ -156,19 +157,20 @@ class AnsweringBuilding:
         self.base = ladder.columns("base")[0]
         self.steps = ladder.columns("step")[0].reshape(STEPS, n)
         self.ladder_rows = np.arange(ladder.first_row, ladder.first_row + n)
-        self.spent = self.seconds if hasattr(self, "relaxed") else 0.0
-        self._let_go()
-        self.relaxed = Solver(self.model, self.options, left_out(self.model), self.room)
+        self.relaxed = Solver(self.model, self.options, left_out(self.model), resumable=True, standing=standing)
         self._whole: Solver | None = None
-        self.exclusive = exclusive
-        self.idle = idle_point(self.model, self.building, self.grid)
-        self.last_x = np.empty(0)
 
-    def _let_go(self) -> None:
-        """The solvers of an earlier model leave."""
-        for name in ("relaxed", "_whole"):
-            if getattr(self, name, None) is not None:
-                getattr(self, name).retire()
+    def rest(self) -> None:
+        """Let the model go; kept are the basis and the last answer."""
+        if self._resting is None:
+            self._resting, self.spent = self.relaxed.standing, self.seconds
+            del self.stamped, self.model, self.base, self.steps, self.ladder_rows, self.relaxed, self._whole
+
+    def wake(self, home: Home | None) -> None:
+        """Take the model up again, anew or from ``home``, and go on as if it had never been away."""
+        if self._resting is not None:
+            standing, self._resting = self._resting, None
+            self._furnish(None if self.exclusive else home, standing)
 
     def lp(self, ladder: Ladder) -> Answer:
         """Answer of the relaxation: fast, and a proven lower bound of the building's best."""
@@ -178,7 +180,7 @@ class AnsweringBuilding:
     def mip(self, ladder: Ladder, gap: float, time_limit_s: float, tolerance: float = 0.0) -> Answer:
         """Answer in whole runs and starts, from the last one or from idleness: there is one at any time limit."""
         self._face(self.solver, ladder)
-        start = (self.last_x if len(self.last_x) else self.idle).copy()
+        start = self.last_x.copy() if len(self.last_x) else idle_point(self.model, self.building, self.grid)
         start[self.base] = ladder.base
         start[self.steps] = 0.0
         start[self.steps[: len(ladder.price)]] = ladder.climb(self.stamped.position.of(start))
@@ -282,17 +284,20 @@ class AnsweringBuilding:
     def solver(self) -> Solver:
         """The whole model in HiGHS, for answers that branching must find."""
         if self._whole is None:
-            self._whole = Solver(self.model, self.options, room=self.room)
+            self._whole = Solver(self.model, self.options, resumable=True)
         return self._whole
 
     @property
     def seconds(self) -> float:
         """Time spent inside HiGHS."""
+        if self._resting is not None:
+            return self.spent
         return self.spent + self.relaxed.seconds + (0.0 if self._whole is None else self._whole.seconds)
 
     def make_exclusive(self) -> None:
         """Write the direction binaries from now on (C5, C12): energy was worth less than nothing."""
         if not self.exclusive:
+            self.spent = self.seconds
             self._build(None, exclusive=True)
 
     def unit_positions(self, x: Floats) -> Floats:
@@ -303,7 +308,7 @@ class AnsweringBuilding:
 
     def hold(self, x: Floats) -> None:
         """Strict locality: the answer ``x`` without trade may only be added to from now on."""
-        self._held = (self.model, x)
+        self._held, self.spent = (self.model, x), self.seconds
         self._build(None, self.exclusive)
 
     def _effective(self, dual: Floats) -> Floats:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -90,37 +89,37 @@ class Left:
     restore: Callable[[Floats], None]
 
 
-@dataclass
-class Room:
-    """How many models may stand in HiGHS at once; the one that was asked longest ago makes room for another.
+@dataclass(frozen=True)
+class Standing:
+    """Where a solver stood: what of the model was written, in HiGHS's order, moved bounds, and the basis."""
 
-    It leaves with its basis and takes it back in.  A solver with a room always begins from what it would take along,
-    the basis alone, so that no answer depends on how large the room is.
-    """
-
-    most: int
-    inside: OrderedDict[int, Solver] = field(default_factory=OrderedDict)
-
-    def enter(self, solver: Solver) -> None:
-        self.inside[id(solver)] = solver
-        self.inside.move_to_end(id(solver))
-        while len(self.inside) > max(1, self.most):
-            self.inside.popitem(last=False)[1].rest()
-
-    def leave(self, solver: Solver) -> None:
-        self.inside.pop(id(solver), None)
+    columns: Ints
+    rows: Ints
+    moved: Ints
+    lower: Floats
+    upper: Floats
+    faced: Floats
+    basis: highspy.HighsBasis | None
+    only_costs: bool
 
 
 class Solver:
     """One linear model inside HiGHS.  All arrays are in the model's own column numbers.
 
     Columns that the data fix (outside a vehicle's stay, at night) and rows without any other never reach HiGHS;
-    crossed bounds do, to be refused.  With ``left``, only ``lp`` may be asked; with ``room``, it may have to leave
-    HiGHS between two questions.
+    crossed bounds do, to be refused.  With ``left``, only ``lp`` may be asked.
+
+    A ``resumable`` one begins every question from the basis of the last and remembers nothing else, so that another
+    that goes on from where it is ``standing``, with a copy of its model, gives the same answers.
     """
 
     def __init__(
-        self, model: LinearModel, options: Options | None = None, left: Left | None = None, room: Room | None = None
+        self,
+        model: LinearModel,
+        options: Options | None = None,
+        left: Left | None = None,
+        resumable: bool = False,
+        standing: Standing | None = None,
     ) -> None:
         self.model = model
         self.options = options or Options()
@@ -128,7 +127,7 @@ class Solver:
         self.fixed = np.where(movable, 0.0, model.lower)
         self.cost, self.lower, self.upper = model.cost.copy(), model.lower.copy(), model.upper.copy()
         self.seconds = 0.0
-        self.room = room
+        self.resumable = resumable
         self._basis: highspy.HighsBasis | None = None
         self._relaxed = True
         self.faced = np.empty(0)
@@ -138,6 +137,8 @@ class Solver:
         self._sleepers = None if left is None else _Sleepers(model, left, movable)
         written = movable if left is None else movable & ~left.columns & ~left.implied_columns
         self._number(np.flatnonzero(written), self._rows_written(movable, left))
+        if standing is not None:
+            self._stand(standing)
         self._open()
 
     def _open(self) -> None:
@@ -150,29 +151,32 @@ class Solver:
         self._set("threads", _threads())
         for name in SUB_MIPS if self.options.plain else ():
             self._set(name, False)
-        if self.room is not None:  # scale factors would be remembered, and are not worth their time here
+        if self.resumable:  # scale factors would be remembered, and are not worth their time here
             self._set("simplex_scale_strategy", 0)
         self._pass()
 
-    def rest(self) -> None:
-        """Leave HiGHS; the next question puts the model back, with its basis."""
-        del self.highs
+    @property
+    def standing(self) -> Standing:
+        """All that the next question needs of those before it."""
+        moved = np.flatnonzero((self.lower != self.model.lower) | (self.upper != self.model.upper))
+        bounds = self.lower[moved], self.upper[moved]
+        return Standing(self.kept, self.rows, moved, *bounds, self.faced, self._basis, self._only_costs)
 
-    def retire(self) -> None:
-        """No more questions will come."""
-        if self.room is not None:
-            self.room.leave(self)
+    def _stand(self, standing: Standing) -> None:
+        """Begin where a copy of the model stood."""
+        self.lower[standing.moved], self.upper[standing.moved] = standing.lower, standing.upper
+        self._basis, self.faced, self._only_costs = standing.basis, standing.faced, standing.only_costs
+        self._warm = self._basis is not None
+        self._number(standing.columns, standing.rows)
+        if self._sleepers is not None:
+            self._sleepers.leave(standing)
 
     def _enter(self) -> None:
-        """Be in HiGHS, with nothing remembered but the basis if there is a room."""
-        if self.room is None:
+        """Have nothing remembered but the basis, if resumable."""
+        if not self.resumable:
             return
-        if not hasattr(self, "highs"):
-            self._open()
-            self._relaxed = True
-        elif self._warm:
+        if self._warm:
             self.highs.clearSolver()
-        self.room.enter(self)
         if self._basis is not None:
             self.highs.setBasis(self._basis)
 
@@ -227,8 +231,7 @@ class Solver:
         """Change objective coefficients of some columns (currency per unit of column)."""
         self.cost[columns] = cost
         position, mine = self._positions(columns)
-        if self._is_inside:
-            self.highs.changeColsCost(int(mine.sum()), position[mine], cost[mine])
+        self.highs.changeColsCost(int(mine.sum()), position[mine], cost[mine])
 
     def _positions(self, columns: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
         """Where columns stand in HiGHS, and which of them reached it."""
@@ -241,12 +244,7 @@ class Solver:
         position, mine = self._positions(columns)
         movable = columns[mine]
         self.lower[movable], self.upper[movable] = lower[mine], upper[mine]
-        if self._is_inside:
-            self.highs.changeColsBounds(len(movable), position[mine], _infinite(lower[mine]), _infinite(upper[mine]))
-
-    @property
-    def _is_inside(self) -> bool:
-        return hasattr(self, "highs")
+        self.highs.changeColsBounds(len(movable), position[mine], _infinite(lower[mine]), _infinite(upper[mine]))
 
     def add_row(self, columns: Ints, entries: Floats, lower: float, upper: float) -> None:
         """One more row over movable columns: a cut."""
@@ -272,7 +270,7 @@ class Solver:
         self._set("simplex_strategy", PRIMAL if self._only_costs else DUAL)
         found = self._twice(self.options.gap, time_limit_s)
         self._only_costs = found.status is Status.OPTIMAL
-        if self.room is not None:
+        if self.resumable:
             self._basis = self.highs.getBasis() if self._only_costs else None
         return found
 
@@ -468,9 +466,16 @@ class _Sleepers:
         if not columns.any() and not rows.any():
             return None
         woken = self.columns[columns], self.rows[rows]
-        self.columns, self.entering = self.columns[~columns], self.entering[~columns]
-        self.rows, self.across = self.rows[~rows], self.across[~rows]
+        self._keep(~columns, ~rows)
         return woken
+
+    def leave(self, standing: Standing) -> None:
+        """Those who are awake where another copy stood are awake here as well."""
+        self._keep(~np.isin(self.columns, standing.columns), ~np.isin(self.rows, standing.rows))
+
+    def _keep(self, columns: npt.NDArray[np.bool_], rows: npt.NDArray[np.bool_]) -> None:
+        self.columns, self.entering = self.columns[columns], self.entering[columns]
+        self.rows, self.across = self.rows[rows], self.across[rows]
 
 
 def _cut(matrix: sparse.csc_matrix, columns: Ints, row_place: npt.NDArray[np.int32], rows: int) -> sparse.csc_matrix:

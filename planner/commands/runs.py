@@ -45,6 +45,14 @@ def clear(
     fleet: Annotated[
         str, typer.Option(metavar="F", help="Where gateways run: auto, local, processes:2, ray, ray:10.0.0.1:6379.")
     ] = "auto",
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            metavar="GIB",
+            help="What the models of --fleet processes may take  [half of what is free]",
+            show_default=False,
+        ),
+    ] = None,
     deadline: Annotated[
         str | None,
         typer.Option(metavar="HH:MM", help="Have an answer by then, as 11:45, in the case's time.", show_default=False),
@@ -95,6 +103,7 @@ def clear(
         folder,
         price_of_locality=price_of_locality,
         fleet=fleet,
+        memory=memory,
         deadline=deadline,
         warm=warm,
         without=without or (),

@@ -13,12 +13,13 @@ from random_cities import random_city
 
 from planner.answered import Answered
 from planner.decentralised import clear_in_rounds
+from planner.fitting import BYTES_EACH, EVER
 from planner.fleet import Fleet, Frank, Kept
+from planner.fleets import LARGE, LOCAL, fleet_of
 from planner.gateway import Plan
 from planner.pool import ProcessPlace
 from planner.problems import InvalidInput
 from planner.spread import Bench, GoneError, LateError, MakePlace, Order, Recipe, Spread, Told
-from planner_models.answer import EVER
 from planner_models.words import City, Locality
 
 CITY = random_city(3, houses=4, n=4, kinds=("load", "plant", "battery", "vehicle"))
@@ -70,9 +71,9 @@ class Fragile:
         error: type[Exception],
         homes: Mapping[int, Recipe],
         seconds: float = 0.0,
-        room: int = EVER,
+        most: int = EVER,
     ) -> None:
-        self.bench, self.when, self.error, self.seconds = Bench(homes, True, room), when, error, seconds
+        self.bench, self.when, self.error, self.seconds = Bench(homes, True, most), when, error, seconds
         self.words: list[Told | None] = []
         self.heard = dict.fromkeys(homes, 0)
 
@@ -103,14 +104,14 @@ def test_words_do_not_depend_on_the_number_of_places(places: int, here: Answered
     same(found, here)
 
 
-@pytest.mark.parametrize("room", [1, 3])
-def test_words_do_not_depend_on_how_many_models_stand_in_a_solver(room: int) -> None:
-    """Five buildings that are asked in turn: with room for three each finds itself put out every time."""
-    city = random_city(11, houses=5, n=6)
+@pytest.mark.parametrize(("seed", "most"), [(11, 1), (11, 3), (12, 1), (13, 2)])
+def test_words_do_not_depend_on_how_many_models_are_there_at_once(seed: int, most: int) -> None:
+    """Five buildings that are asked in turn: with room for three each finds its model gone every time."""
+    city = random_city(seed, houses=5, n=6)
     found = []
-    for models in (EVER, room):
+    for models in (EVER, most):
         desk, how = recipes(city)
-        place = partial(Fragile, lambda g, k: False, GoneError, room=models)
+        place = partial(Fragile, lambda g, k: False, GoneError, most=models)
         found.append(cleared(desk, Spread(desk.groups, how, place, 1)))
     same(*found)
     one, other = ({k: s.assets for k, s in f.schedules.items()} for f in found)
@@ -172,19 +173,29 @@ def test_processes_say_the_same_and_one_that_is_killed_comes_back(here: Answered
 
 
 def test_only_a_large_city_whose_fleet_nobody_named_is_spread_by_itself() -> None:
-    from planner.fleets import LARGE, LOCAL, fleet_of
-
     auto = fleet_of("auto")
     cores = len(os.sched_getaffinity(0))
-    assert auto.for_city(LARGE - 1).places == 0
-    assert auto.for_city(LARGE).places == (cores if cores > 1 else 0)
-    assert fleet_of("local").for_city(10 * LARGE) == LOCAL
-    assert fleet_of("processes:3").for_city(10 * LARGE).places == 3
+    assert auto.for_city(LARGE - 1, 9).places == 0
+    assert auto.for_city(LARGE, 9).places == (cores if cores > 1 else 0)
+    assert fleet_of("local").for_city(10 * LARGE, 9) == LOCAL
+    assert fleet_of("processes:3").for_city(10 * LARGE, 9).places == 3
+
+
+def test_as_many_models_are_there_at_once_as_memory_holds() -> None:
+    gib = 4_000_000 * BYTES_EACH / 2**30
+    fits = fleet_of("processes:2", gib).for_city(4_000_000, 100)
+    half = fleet_of("processes:2", gib / 2).for_city(4_000_000, 100)
+    assert (fits.most, half.places, half.most) == (EVER, 2, 25)
+    assert fleet_of("processes:2", 1e-9).for_city(4_000_000, 100).most == 1
+
+
+@pytest.mark.parametrize("memory", [0.0, -1.0, float("nan"), float("inf")])
+def test_memory_that_is_none_is_refused(memory: float) -> None:
+    with pytest.raises(InvalidInput, match="--memory"):
+        fleet_of("auto", memory)
 
 
 @pytest.mark.parametrize("text", ["", "processes", "processes:0", "processes:9999", "process:2", "rays", "locally"])
 def test_a_fleet_that_is_none_is_refused(text: str) -> None:
-    from planner.fleets import fleet_of
-
     with pytest.raises(InvalidInput, match="is no fleet"):
         fleet_of(text)
