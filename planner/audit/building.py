@@ -29,6 +29,7 @@ class Building:
         self.path: tuple[str, ...] | None = None  # kept by network.path
         self.assets: dict[str, str] | None = None  # kept by positions.asset_nodes
         self.numbers: int | None = None  # kept by opportunity.of_building
+        self.prints: dict[str, str] | None = None  # kept by certificate.fingerprints
 
     def forget(self) -> None:
         """Keep what others ask about a building, and not what its own checks alone look at."""

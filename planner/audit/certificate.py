@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
-from planner.audit.evidence import Evidence
+from planner.audit.evidence import Building, Evidence
 from planner.audit.findings import Findings
 from planner.audit.objective import RELATIVE, building_cost, number
+from planner.audit.reading import read_parquet
 from planner.audit.table import DamagedFileError, MissingFileError
 
 FILE = "certificate.json"
@@ -104,9 +101,12 @@ def _check_pieces(run: Evidence, found: Findings) -> None:
 def check_digest(run: Evidence, found: Findings) -> None:
     """No table was changed, added or taken away since the certificate was written."""
     run.complete()
+    known: dict[str, str] = {}
+    for b in run.buildings:
+        known.update(b.prints or {})
     digest = hashlib.sha256()
-    for name in _payload(run.root):
-        digest.update(f"{name} {hashlib.sha256(_content(run.root / name, name)).hexdigest()}\n".encode())
+    for name in _payload(run.root, ("market", "buildings")):
+        digest.update(f"{name} {known.get(name) or _fingerprint(run, name)}\n".encode())
     stated = run.certificate.get("output_sha256")
     if stated != digest.hexdigest():
         if missing := [name for name in _expected(run) if not run.path(name).is_file()]:
@@ -127,9 +127,16 @@ def _expected(run: Evidence) -> Iterator[str]:
             yield from (f"{folder}/look_ahead/{name}" for name in tables if name in ahead)
 
 
-def _payload(root: Path) -> Iterator[str]:
-    """Every table of the answer by its path in the run, sorted; the input beside it is no answer."""
-    for part in ("market", "buildings"):
+def fingerprints(b: Building) -> dict[str, str]:
+    """SHA-256 of what each of a building's tables says, worked out while these are at hand."""
+    if b.prints is None:
+        b.prints = {name: _fingerprint(b.run, name) for name in _payload(b.run.root, (b.folder,))}
+    return b.prints
+
+
+def _payload(root: Path, parts: Sequence[str]) -> Iterator[str]:
+    """Every table of the answer by its path in the run, sorted in each part; the input beside it is no answer."""
+    for part in parts:
         found = []
         for folder, folders, files in os.walk(root / part):
             folders[:] = [name for name in folders if name != "case"]
@@ -138,21 +145,17 @@ def _payload(root: Path) -> Iterator[str]:
         yield from sorted(found)
 
 
-def _content(path: Path, name: str) -> bytes:
+def _fingerprint(run: Evidence, name: str) -> str:
+    return hashlib.sha256(_content(run, name)).hexdigest()
+
+
+def _content(run: Evidence, name: str) -> bytes:
     """A CSV's bytes; a parquet's rows as CSV, quoted only where that is needed."""
+    path = run.root / name
     if path.suffix == ".csv":
         return path.read_bytes()
+    table = run.at_hand(name) or read_parquet(path, name)
     try:
-        table = pq.ParquetFile(path).read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(name, f"cannot be read: {str(error)[:120]}") from None
-    header = io.StringIO()
-    csv.writer(header, lineterminator="\n").writerow(table.column_names)
-    for style in ("none", "needed"):
-        body = io.BytesIO()
-        try:
-            pacsv.write_csv(table, body, pacsv.WriteOptions(include_header=False, quoting_style=style))
-        except pa.ArrowInvalid:
-            continue
-        return header.getvalue().encode() + body.getvalue()
-    raise DamagedFileError(name, "its rows cannot be written as CSV")
+        return table.as_csv()
+    except pa.ArrowInvalid:
+        raise DamagedFileError(name, "its rows cannot be written as CSV") from None

@@ -124,6 +124,11 @@ class Evidence:
             return known
         raise known
 
+    def at_hand(self, name: str) -> Table | None:
+        """The table of a file by its whole name, if it is in memory."""
+        known = self._tables.get(name.rsplit(".", 1)[0])
+        return known if isinstance(known, Table) and known.file == name else None
+
     def _read(self, file: str) -> Table:
         """The listing of a folder is read once: a city's cases lack many tables."""
         place = self.path(file)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from planner.audit import intervals, network, objective, opportunity, positions
+from planner.audit import certificate, intervals, network, objective, opportunity, positions
 from planner.audit.checks import BESIDE_OTHERS, OF_BUILDINGS
 from planner.audit.evidence import Building, Evidence
 from planner.audit.findings import Findings
@@ -117,6 +117,7 @@ def look(evidence: Evidence, block: Sequence[Building]) -> list[Looked]:
     for building in block:
         ends.append([do(job)[1:] for job in _own(building)])
         do(Job((), _remember, building))
+        do(Job((), _fingerprint, building))
     evidence.forget(block)
     return [Looked(found, building.remembered()) for found, building in zip(ends, block, strict=True)]
 
@@ -133,3 +134,7 @@ def _remember(b: Building, found: Findings) -> None:
     network.path(b)
     positions.asset_nodes(b)
     opportunity.of_building(b)
+
+
+def _fingerprint(b: Building, found: Findings) -> None:
+    certificate.fingerprints(b)

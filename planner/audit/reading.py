@@ -25,6 +25,10 @@ def read_table(place: Path, file: str) -> Table:
     raise MissingFileError(f"{file}{ENDINGS[0]} is missing")
 
 
+def read_parquet(path: Path, name: str) -> Table:
+    return Table(name, _parse(path, name))
+
+
 def read_alike(places: Mapping[str, Path]) -> dict[str, Table]:
     """Tables of one kind in many folders, by how the run calls them; what ``parsed_alike`` leaves out is left out."""
     found = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Hashable
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -11,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 
 Numbers = npt.NDArray[np.float64]
 Wh = npt.NDArray[np.int64]
@@ -66,6 +69,17 @@ class Table:
     def column(self, column: str) -> Any:
         """A column as it stands in the file, an arrow array."""
         return self._content[column].combine_chunks()
+
+    def as_csv(self) -> bytes:
+        """The rows as CSV, quoted only where that is needed; raises pyarrow.ArrowInvalid where they cannot be."""
+        header, body = io.StringIO(), io.BytesIO()
+        csv.writer(header, lineterminator="\n").writerow(self._content.column_names)
+        try:
+            pacsv.write_csv(self._content, body, pacsv.WriteOptions(include_header=False, quoting_style="none"))
+        except pa.ArrowInvalid:
+            body = io.BytesIO()
+            pacsv.write_csv(self._content, body, pacsv.WriteOptions(include_header=False, quoting_style="needed"))
+        return header.getvalue().encode() + body.getvalue()
 
     def per_row(self, key: Hashable, work_out: Callable[[Table], npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """What is worked out of every row by itself, once for all files that were read together, and kept by ``key``.

@@ -11,7 +11,7 @@ import pandas as pd
 from planner.cleared import Cleared
 from planner.ledger.blocks import write_blocks
 from planner.ledger.case_rows import allocated_wh
-from planner.ledger.certificate import certificate, output_sha256
+from planner.ledger.certificate import certificate, fingerprint, output_sha256
 from planner.ledger.documents import write_json
 from planner.ledger.folder import PRIVATE, add_file, begin, open_partial, publish, refuse_taken
 from planner.ledger.holders import Parting, write_holders
@@ -81,12 +81,14 @@ def write_run(
     allocated = {building.building: allocated_wh(building) for building in cleared.buildings}
     write_market_case(partial / "market" / "case", case, city, cleared, allocated)
     (partial / "buildings").mkdir(mode=PRIVATE)
-    write_blocks(partial / "buildings", cleared, settled.buildings, case, city)
+    prints = write_blocks(partial, cleared, settled.buildings, case, city)
     for keeper, frame in settled.cohorts.items():
-        write_ledger(partial / "buildings" / keeper / COHORT_BOOK, frame, clock)
+        book = f"buildings/{keeper}/{COHORT_BOOK}"
+        write_ledger(partial / book, frame, clock)
+        prints[book] = fingerprint(partial / book)
     write_outbox(partial / "outbox", envelopes or {})
     write_json(partial / "privacy.json", privacy or {})
-    write_json(partial / "certificate.json", certificate(partial, cleared, case, settled.totals))
+    write_json(partial / "certificate.json", certificate(partial, cleared, case, settled.totals, prints))
     for name, content in sorted((extra or {}).items()):
         add_file(partial, name, content)
     return publish(partial, out, force=force)

@@ -12,6 +12,7 @@ from planner.cleared import Cleared, ClearedBuilding
 from planner.ledger.building_case import write_building_cases
 from planner.ledger.building_tables import write_buildings
 from planner.ledger.by_building import CaseByBuilding, CaseOfBlock
+from planner.ledger.certificate import fingerprints
 from planner.ledger.tables import Clock
 from planner.settlement import Ledgers
 from planner.stretches import CELLS, blocks
@@ -25,17 +26,19 @@ class Block(NamedTuple):
     case: CaseOfBlock
 
 
-def write_blocks(root: Path, cleared: Cleared, ledgers: Ledgers, case: Any, city: City) -> None:
-    """buildings/<id>/ of all below ``root``; whichever process writes one, its bytes are the same.
+def write_blocks(root: Path, cleared: Cleared, ledgers: Ledgers, case: Any, city: City) -> dict[str, str]:
+    """buildings/<id>/ of all in the run folder ``root``; whichever process writes one, its bytes are the same.
 
-    Raises LedgerNotBalancedError if a ledger does not close.
+    Returns the fingerprints of their tables.  Raises LedgerNotBalancedError if a ledger does not close.
     """
     cells = sum(len(building.units) + 1 for building in cleared.buildings) * len(cleared.starts)
     processes = cores() if cells >= LARGE else 1
     held = list(blocks(cleared.buildings, part_size(cells, processes, CELLS)))
     write = _Writer(root, cleared.without_buildings(), ledgers.apart(), Clock(cleared.starts, case.settings.timezone))
-    for _ in in_order(write, _Blocks(held, CaseByBuilding(case, city)), processes):
-        pass
+    found: dict[str, str] = {}
+    for prints in in_order(write, _Blocks(held, CaseByBuilding(case, city)), processes):
+        found |= prints
+    return found
 
 
 class _Blocks(Sequence[Block]):
@@ -66,7 +69,9 @@ class _Writer:
     ledgers: Ledgers
     clock: Clock
 
-    def __call__(self, block: Block) -> None:
-        roots = [self.root / building.building for building in block.buildings]
+    def __call__(self, block: Block) -> dict[str, str]:
+        parts = [f"buildings/{building.building}" for building in block.buildings]
+        roots = [self.root / part for part in parts]
         write_buildings(roots, block.buildings, self.cleared, self.ledgers.block(block.buildings), self.clock)
         write_building_cases([root / "case" for root in roots], block.case, self.cleared, block.buildings)
+        return {name: found for part in parts for name, found in fingerprints(self.root, part).items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,11 +33,16 @@ NOT_DECIDED = ("rounds.csv", "forecast.csv", "readings.csv", "roster.csv")
 """Tables that tell how an answer came about, or who was enrolled for it, and are no part of it."""
 
 
-def certificate(root: Path, cleared: Cleared, case: Any, totals: Mapping[str, int]) -> dict[str, Any]:
-    """All fields of the contract: those the clear gave, those that follow from the folder, null for the rest."""
+def certificate(
+    root: Path, cleared: Cleared, case: Any, totals: Mapping[str, int], known: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """All fields of the contract: those the clear gave, those that follow from the folder, null for the rest.
+
+    ``known`` is as in ``output_sha256``.
+    """
     settings = case.settings
     groups = {building.group: building.dark for building in cleared.buildings}
-    output = output_sha256(root)
+    output = output_sha256(root, known)
     found = {
         "run_id": hashlib.sha256(f"{case.sha256}{output}".encode()).hexdigest()[:16],
         "delivery_date": cleared.starts[0].astimezone(ZoneInfo(settings.timezone)).date().isoformat(),
@@ -62,24 +67,30 @@ def _fixed(found: Mapping[str, Any]) -> dict[str, Any]:
     return {name: found[name] for name in own}
 
 
-def output_sha256(root: Path) -> str:
+def output_sha256(root: Path, known: Mapping[str, str] | None = None) -> str:
     """SHA-256 over the payload tables of a run: every csv and parquet of market/ and buildings/, by path.
 
     Left out: the case folders (they are input), rounds.csv, readings.csv and forecast.csv (how the answer was found),
-    roster.csv (who was enrolled), the outbox, and all documents.
+    roster.csv (who was enrolled), the outbox, and all documents.  ``known`` are the fingerprints of the buildings'
+    tables where they were taken before.
     """
     digest = hashlib.sha256()
-    for path in payload(root):
-        name = path.relative_to(root).as_posix()
-        content = hashlib.sha256(content_bytes(path)).hexdigest()
-        digest.update(f"{name} {content}\n".encode())
+    for prints in (fingerprints(root, "market"), fingerprints(root, "buildings") if known is None else known):
+        for name in sorted(prints):
+            digest.update(f"{name} {prints[name]}\n".encode())
     return digest.hexdigest()
 
 
-def payload(root: Path) -> Iterator[Path]:
-    """The payload tables of a run folder, sorted by path."""
-    for part in ("market", "buildings"):
-        for path in sorted((root / part).rglob("*"), key=lambda path: path.as_posix()):
-            inner = path.relative_to(root).parts
-            if path.suffix in (".csv", ".parquet") and "case" not in inner[:-1] and inner[-1] not in NOT_DECIDED:
-                yield path
+def fingerprints(root: Path, part: str) -> dict[str, str]:
+    """SHA-256 of what each payload table below ``part`` of a run folder says, sorted by its path in the run."""
+    found = {}
+    for path in sorted((root / part).rglob("*"), key=lambda path: path.as_posix()):
+        inner = path.relative_to(root).parts
+        if path.suffix in (".csv", ".parquet") and "case" not in inner[:-1] and inner[-1] not in NOT_DECIDED:
+            found["/".join(inner)] = fingerprint(path)
+    return found
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of what a table says."""
+    return hashlib.sha256(content_bytes(path)).hexdigest()

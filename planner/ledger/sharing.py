@@ -13,7 +13,6 @@ The same run gives the same bytes: names sorted, no clock, nothing compressed.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import zipfile
@@ -23,9 +22,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from planner.ledger.certificate import payload
+from planner.ledger.certificate import fingerprints
 from planner.ledger.run import Run
-from planner.ledger.tables import content_bytes
 from planner.problems import InvalidInput, Problem, suggest
 
 Files = Iterator[tuple[str, bytes]]
@@ -99,11 +97,8 @@ def _building(run: Run, name: str) -> Files:
 def _auditor(run: Run) -> Files:
     yield from _named(run, FOR_AUDITOR)
     yield from _below(run, "outbox")
-    lines = (
-        f"{hashlib.sha256(content_bytes(path)).hexdigest()}  {path.relative_to(run.folder).as_posix()}\n"
-        for path in payload(run.folder)
-    )
-    yield "sha256.txt", "".join(lines).encode()
+    prints = fingerprints(run.folder, "market") | fingerprints(run.folder, "buildings")
+    yield "sha256.txt", "".join(f"{found}  {name}\n" for name, found in prints.items()).encode()
 
 
 def _unit(run: Run, unit: str) -> Files:
