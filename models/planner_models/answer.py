@@ -180,7 +180,7 @@ class AnsweringBuilding:
     def mip(self, ladder: Ladder, gap: float, time_limit_s: float, tolerance: float = 0.0) -> Answer:
         """Answer in whole runs and starts, from the last one or from idleness: there is one at any time limit."""
         self._face(self.solver, ladder)
-        start = self.last_x.copy() if len(self.last_x) else idle_point(self.model, self.building, self.grid)
+        start = self.last_x.copy() if len(self.last_x) else self.idle
         start[self.base] = ladder.base
         start[self.steps] = 0.0
         start[self.steps[: len(ladder.price)]] = ladder.climb(self.stamped.position.of(start))
@@ -286,6 +286,11 @@ class AnsweringBuilding:
         if self._whole is None:
             self._whole = Solver(self.model, self.options, resumable=True)
         return self._whole
+
+    @property
+    def idle(self) -> Floats:
+        """Values of the columns where nothing runs that need not."""
+        return idle_point(self.model, self.building, self.grid)
 
     @property
     def seconds(self) -> float:
