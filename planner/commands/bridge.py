@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from planner.commands.alert import Boxes, Zone, opened_node
+from planner.commands.alert import Zone, opened_node
 from planner.commands.console import Console, counted
 from planner.commands.keys import NodePath
 from planner.commands.outcome import Exit, refuse
 from planner.commands.passphrases import PassphraseFile
+from planner.commands.posts import Targets, hand_over, is_address, post_of
 from planner.problems import InvalidInput, Problem, shown
 
 if TYPE_CHECKING:
     from planner.security.bridge import Bridge, Sheet
+    from planner.security.post import Post
 
 ANSWER_COLUMNS = ["message", "state"]
 MAX_ANSWER_BYTES = 1 << 20
@@ -31,15 +33,21 @@ SETPOINT_COLUMNS = ["asset", "start", "power_kw"]
 def bridge(
     console: Console,
     node: NodePath,
-    listen: Annotated[Path, typer.Option(metavar="BOX", help="Where envelopes arrive.", show_default=False)],
+    listen: Annotated[
+        str, typer.Option(metavar="BOX|URL", help="Where envelopes arrive: a folder, or a relay.", show_default=False)
+    ],
     allow: Annotated[
         str,
         typer.Option(metavar="T,T", help="Types to hand over: alert.fire, alert.water, setpoint.", show_default=False),
     ],
     to: Annotated[str, typer.Option(metavar="csv:FOLDER", help="Where plain files go.", show_default=False)],
     reply: Annotated[
-        Path | None,
-        typer.Option(metavar="BOX", help="Where signed answers go  [answers stay]", show_default=False),
+        str | None,
+        typer.Option(
+            metavar="BOX|URL",
+            help="Where signed answers go  [answers stay; over a relay the same]",
+            show_default=False,
+        ),
     ] = None,
     drills: Annotated[bool, typer.Option("--drills", help="Hand over drills too; column drill says which.")] = False,
     every: Annotated[
@@ -56,7 +64,9 @@ def bridge(
     \b
     Example: planner bridge nodes/house --listen boxes/house --allow alert.fire,setpoint --to csv:legacy
     Example: planner bridge nodes/house --listen in --allow alert.fire --to csv:legacy --reply out --every 5
+    Example: planner bridge nodes/house --listen http://127.0.0.1:8470 --allow alert.fire --to csv:legacy --every 5
     """
+    from planner.marketplace.line import Line
     from planner.security.bridge import Bridge, bridge_types
 
     scheme, _, folder = to.partition(":")
@@ -65,22 +75,27 @@ def bridge(
     allowed = [name.strip() for name in allow.split(",")]
     if unknown := sorted(set(allowed) - bridge_types().keys()):
         raise refuse(f"cannot hand over '{unknown[0]}'", "known: " + ", ".join(sorted(bridge_types())), "--allow")
-    if not listen.is_dir():
+    if not is_address(listen) and not Path(listen).is_dir():
         console.note(f"{listen} is not there yet; it is looked for again")
     out, opened = Path(folder), opened_node(node, passphrase_file)
     try:
-        made = Bridge(opened, allowed, drills)
+        made, post = Bridge(opened, allowed, drills), post_of([listen], opened, every or 1)
+        back = post if is_address(listen) else None if reply is None else post_of([reply], opened, every or 1)
         while True:
-            told = [*_hand_over(console, made, listen, out), *_answer(console, made, out / "answers", reply)]
+            told = [*_hand_over(console, made, post, out), *_answer(console, made, out / "answers", back)]
             if told or every is None:
                 console.result("\n".join(told) or "nothing new", told)
                 opened.mark()
+            if trouble := getattr(post, "trouble", ""):
+                console.note(f"no marketplace is heard: {trouble}")
             if every is None:
                 break
             time.sleep(every)
+        if back is not None and isinstance(back, Line) and back.pending:
+            back.flush()
     finally:
         opened.close()
-    return Exit.DONE
+    return Exit.NOT_CLEAN if trouble else Exit.DONE
 
 
 def setpoint(
@@ -90,7 +105,7 @@ def setpoint(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="setpoints.csv as planner export writes it.", show_default=False)
     ],
-    to: Boxes,
+    to: Targets = None,
     passphrase_file: PassphraseFile = None,
 ) -> int:
     """Send setpoints to the bridges of a zone: signed, sealed, in whole watts.
@@ -100,9 +115,10 @@ def setpoint(
     """
     from planner.security.acks import say
     from planner.security.bridge import bridge_types
-    from planner.security.post import drop
     from planner.security.refusal import Reason, Refused
 
+    if not to or any(map(is_address, to)):
+        raise refuse("setpoints travel in folders", "give --to BOX: they stay inside the building", "--to")
     body, at = {"points": _points(file)}, int(time.time())
     opened = opened_node(node, passphrase_file)
     try:
@@ -110,42 +126,40 @@ def setpoint(
         if not readers:
             raise Refused(Reason.RECIPIENT)
         data = say(opened, bridge_types()["setpoint"], zone, readers, body, at)
+        hand_over(console, opened, to, [data])
     finally:
         opened.close()
-    for box in to:
-        drop(box, data)
     assets = counted(len({point["asset"] for point in body["points"]}), "asset")
     console.result(f"setpoints of {assets} to {', '.join(readers)}", {"zone": zone, "readers": readers})
     return Exit.DONE
 
 
-def _hand_over(console: Console, made: Bridge, box: Path, out: Path) -> Iterator[str]:
+def _hand_over(console: Console, made: Bridge, post: Post, out: Path) -> Iterator[str]:
     from planner.security.files import write_atomically
-    from planner.security.post import settle, waiting
     from planner.security.refusal import Refused
 
     def write(sheet: Sheet) -> None:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / sheet.name, sheet.csv)
 
-    for path, data in waiting(box):
+    for letter in post.letters():
         try:
-            sheet = made.hand_over(data, int(time.time()), write)
+            sheet = made.hand_over(letter.data, int(time.time()), write)
         except Refused as refused:
-            console.note(f"{path.name[:16]} refused: {refused.reason}")
-            settle(path, accepted=False)
+            console.note(f"{letter.name[:16]} refused: {refused.reason}")
+            letter.settle(False)
             continue
-        settle(path, accepted=True)
+        letter.settle(True)
         if sheet is not None:
             yield f"wrote {out / sheet.name}: {counted(len(sheet.rows), 'row')}"
 
 
-def _answer(console: Console, made: Bridge, folder: Path, reply: Path | None) -> Iterator[str]:
+def _answer(console: Console, made: Bridge, folder: Path, reply: Post | None) -> Iterator[str]:
     """Sign what the old system wrote; a file with a bad line is set aside as a whole.
 
     Whatever is no file of its own, such as a link or a folder, is left alone; so is a file that is still growing.
     """
-    from planner.security.post import drop, settle
+    from planner.security.post import settle
     from planner.security.refusal import Reason, Refused
 
     if reply is None:
@@ -166,7 +180,7 @@ def _answer(console: Console, made: Bridge, folder: Path, reply: Path | None) ->
             settle(path, accepted=False)
             continue
         for data in envelopes:
-            drop(reply, data)
+            reply.send(data)
         settle(path, accepted=True)
         yield f"signed {counted(len(envelopes), 'answer')} of {path.name}"
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from planner.commands.alert import in_words
 from planner.commands.common import Date
 from planner.commands.console import Console
 from planner.commands.outcome import Exit, refuse
 from planner.commands.passphrases import PassphraseFile, passphrase
+
+if TYPE_CHECKING:
+    from planner.marketplace.watch import Told
 
 
 def run(
@@ -34,7 +38,9 @@ def run(
     """Take part in one clear from the building's own folder, and write its part of the run into FOLDER/runs.
 
     Every message has the same size and its own time, whether there is anything to say or not.  A dark building sends
-    none.  Without a marketplace for too long the building goes its own way, at the default tariff.  Killed and started
+    none.  On a line of its own it hears the alerts of its building, acknowledges them, says them and writes them to
+    FOLDER/alerts.csv; one that trips the building takes it, and its cohort, out of this clear.
+    Without a marketplace for too long the building goes its own way, at the default tariff.  Killed and started
     again it goes on where it stopped: what it had said is kept beside the run, and is said again in the same words.
 
     \b
@@ -47,9 +53,12 @@ def run(
     from planner.ledger import refuse_taken
     from planner.marketplace.client import Link
     from planner.marketplace.gateway import GatewayLoop, LeftAloneError
-    from planner.marketplace.mail import Mail, within
+    from planner.marketplace.line import SLOT_S
+    from planner.marketplace.mail import Mail, now, within
     from planner.marketplace.memory import BrokenWordError
     from planner.marketplace.site import Site
+    from planner.marketplace.watch import FILE, Watch
+    from planner.security.node import open_node
 
     # On a small machine memory goes back when a table is gone: arrow's own pool would keep some 40 MB of it.
     pa.set_memory_pool(pa.system_memory_pool())
@@ -61,7 +70,8 @@ def run(
         return Exit.DONE
     if not marketplace:
         raise refuse("no marketplace", "give --marketplace URL")
-    at = opened(node or folder / "node", passphrase(passphrase_file), site.case, site.clear_id)
+    keys, secret = node or folder / "node", passphrase(passphrase_file)
+    at = opened(keys, secret, site.case, site.clear_id)
     if at.me.name != site.told.gateway:
         raise refuse("these are the keys of another gateway", f"gateway.toml names {site.told.gateway}", at.me.name)
     mail = Mail(at.me, at.roster, site.clear_id, within(site.told.group.id))
@@ -70,8 +80,16 @@ def run(
         refuse_taken(site.out)
     else:
         console.note("going on where this gateway was cut off: what it said then stands")
+
+    def tell(one: Told) -> None:
+        console.note(in_words(one))
+
+    link, building = Link(marketplace), site.told.building
+    watch = Watch(lambda: open_node(keys, secret, now()), link, SLOT_S, building, folder / FILE, tell, console.note)
+    loop.tripped = lambda: watch.tripped
     try:
-        loop.run()
+        with watch:
+            loop.run()
     except LeftAloneError:
         loop.go_alone()
         console.error("no marketplace was to be reached: the day is settled at the default tariff")
@@ -82,10 +100,13 @@ def run(
         return Exit.NOT_CLEAN
     finally:
         at.journal.close()
+    if watch.tripped:
+        hint = "what it committed stands; the rest is cleared without it by a clear anew" if loop.taken else ""
+        console.error(f"{building} is without electricity: it took {'' if loop.taken else 'no '}part", hint)
     told = {"run": str(site.out), "messages": loop.link.posts, "bytes": loop.link.sent_bytes, "refused": loop.refused}
     size = f"{loop.link.posts} messages of {loop.blocks * 16} KiB"
     console.result(f"{site.told.building}: settled, {size}\nrun      {site.out}", told)
-    return Exit.DONE
+    return Exit.NOT_CLEAN if watch.tripped else Exit.DONE
 
 
 COMMANDS = {"run": run}

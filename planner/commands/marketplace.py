@@ -48,7 +48,8 @@ def serve(
 ) -> int:
     """Serve one clear: ask the gateways, set the prices, write the marketplace's part of the run, and end.
 
-    Killed and started again with the same RUN it goes on where it stopped.
+    Killed and started again with the same RUN it goes on where it stopped.  While it runs it relays alerts, which it
+    cannot read; planner marketplace relay does so all the time.
 
     \b
     Example: planner marketplace serve gateways/market --node nodes/marketplace -o runs/market
@@ -146,4 +147,61 @@ def demo(
     return Exit.DONE
 
 
-COMMANDS = {"serve": serve, "demo": demo}
+def relay(
+    console: Console,
+    node: NodeOption,
+    host: Annotated[str, typer.Option(metavar="H", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="P", help="0 takes a free one, and says which.")] = 8471,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--tls", metavar="PEM", help="Serve https: certificate and key in one file.", show_default=False),
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+) -> int:
+    """Relay alerts until stopped, clear or no clear: from whoever may raise them to whoever the roster lets read them.
+
+    It cannot read them, and every reply is as long as what it answers.  Nothing is kept: sources repeat themselves.
+
+    \b
+    Example: planner marketplace relay --node nodes/marketplace --port 8471
+    """
+    import asyncio
+    import threading
+
+    from planner.commands.nodes import taking_part
+    from planner.marketplace.mail import now
+    from planner.marketplace.relay import ALERTING, Relay
+    from planner.marketplace.service import serve_relay
+    from planner.security.journal import Journal
+    from planner.security.opening import message_hash
+    from planner.security.refusal import Refused
+
+    opened = taking_part(node, passphrase(passphrase_file))
+    me, roster = opened.identity, opened.roster
+    journal = Journal(node / "node.sqlite", me, ALERTING, now)
+
+    def refused(reason: Refused, data: bytes) -> None:
+        journal.refused(message_hash(data), reason.reason)
+
+    scheme, tls = "https" if certificate else "http", _tls(certificate)
+    carrying = Relay(me, roster, now, refused)
+    try:
+        asyncio.run(
+            serve_relay(
+                carrying,
+                host,
+                port,
+                tls,
+                lambda port: console.note(f"listening at {scheme}://{host}:{port}"),
+                threading.Event(),
+            )
+        )
+    except KeyboardInterrupt:
+        console.result(f"{carrying.relayed} alerts, heartbeats and answers relayed", {"relayed": carrying.relayed})
+        return Exit.DONE
+    finally:
+        journal.close()
+    return Exit.DONE
+
+
+COMMANDS = {"serve": serve, "relay": relay, "demo": demo}

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from planner.commands.outcome import refuse
+from planner.commands.outcome import HINTS, refuse
 
 if TYPE_CHECKING:
     from planner.case import Case
     from planner.security.journal import Journal
     from planner.security.keys import Identity
+    from planner.security.node import Node
     from planner.security.roster import Roster
 
 
@@ -25,26 +26,40 @@ class AtWork:
     journal: Journal
 
 
+def taking_part(folder: Path, passphrase: bytes) -> Node:
+    """The node in ``folder`` under a fresh roster, closed; raises InvalidInput where it may not send."""
+    from planner.security.node import open_node
+    from planner.security.refusal import Refused
+
+    at = int(time.time())
+    if not (folder / "identity.json").is_file():
+        raise refuse("no node here", "planner keys new makes one; --node names its folder", str(folder))
+    try:
+        node = open_node(folder, passphrase, at)
+    except Refused as refused:
+        hint = HINTS.get(refused.reason, f"planner keys check {folder}")
+        raise refuse(f"does not start: {refused.reason.value}", hint, folder.name) from None
+    try:
+        node.held.require_fresh(at)
+    except Refused as refused:
+        raise refuse(f"may not take part: {refused.reason.value}", HINTS[refused.reason], folder.name) from None
+    finally:
+        node.close()
+    return node
+
+
 def opened(folder: Path, passphrase: bytes, case: Case, clear_id: str) -> AtWork:
     """The node in ``folder`` for one clear; raises InvalidInput where it may not take part in it."""
     from planner.security.journal import Journal
-    from planner.security.node import open_node
     from planner.security.policy import PRESETS
     from planner.security.refusal import Refused
     from planner.security.trust import require_policy
 
-    at = int(time.time())
+    node, preset = taking_part(folder, passphrase), case.settings.privacy.preset
     try:
-        node = open_node(folder, passphrase, at)
-    except Refused as refused:
-        raise refuse(f"does not start: {refused.reason.value}", f"planner keys check {folder}", folder.name) from None
-    try:
-        node.held.require_fresh(at)
-        require_policy(node.roster, PRESETS[case.settings.privacy.preset].sha256)
-    except Refused as refused:
-        hint = "accept the newest roster, and keep the preset that it was signed for"
-        raise refuse(f"may not take part: {refused.reason.value}", hint, folder.name) from None
-    finally:
-        node.close()
+        require_policy(node.roster, PRESETS[preset].sha256)
+    except Refused:
+        hint = "put the preset back, or let the operator sign a roster with it (planner roster init --preset)"
+        raise refuse(f"may not take part: the roster was not signed for preset {preset}", hint, folder.name) from None
     journal = Journal(folder / "node.sqlite", node.identity, clear_id, lambda: int(time.time()))
     return AtWork(node.identity, node.roster, journal)

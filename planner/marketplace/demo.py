@@ -186,6 +186,6 @@ class Demo:
 
 
 def zones_of(told: Told) -> set[str]:
-    """The zones of a gateway in the roster: the group it speaks for, and its cohort's own talk."""
+    """The zones of a gateway in the roster: its building, the group it speaks for, and its cohort's own talk."""
     spoken = {told.group.id} if told.speaks else set()
-    return spoken | ({within(told.group.id)} if told.group.kind is GroupKind.COHORT else set())
+    return {told.building} | spoken | ({within(told.group.id)} if told.group.kind is GroupKind.COHORT else set())

@@ -10,16 +10,18 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from planner.marketplace.client import SLOT_BYTES, Link, TurnedAwayError, UnreachableError, padded
 from planner.marketplace.mail import Mail
 from planner.marketplace.memory import BrokenWordError, Memory, Said
-from planner.marketplace.messages import CLOSE, SETTLE
+from planner.marketplace.messages import CLOSE, ENROL, SETTLE
 from planner.marketplace.site import Site
 from planner.marketplace.voices import (
+    ABSENT,
+    NO_PART,
     PRIVACY,
     RemoteMembers,
     Speaking,
@@ -51,7 +53,8 @@ class LeftAloneError(Exception):
 class GatewayLoop:
     """``slot_s`` between two messages; after ``patience_s`` without a marketplace the building goes its own way.
 
-    ``journal`` is the node's log.
+    ``journal`` is the node's log.  Once ``tripped`` says that the building is without electricity it is silent, and
+    the others are cleared without its group.
     """
 
     site: Site
@@ -61,6 +64,8 @@ class GatewayLoop:
     patience_s: float
     journal: Journal | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+    tripped: Callable[[], bool] = lambda: False
+    taken: bool = False
 
     def __post_init__(self) -> None:
         self.memory = Memory(self.site.out.with_name(f"{self.site.out.name}.said"))
@@ -251,12 +256,25 @@ class GatewayLoop:
         if self._broken and body["ask"] == SETTLE and read_settle(body, self.site.intervals).taken:
             raise BrokenWordError
         silence = Said(slot=word("silent", reason=BROKEN), mark=BROKEN)
-        said = silence if self._broken and body["ask"] != SETTLE else speaking.answer(body)
+        if body["ask"] == SETTLE:
+            self.taken = read_settle(body, self.site.intervals).taken
+            said = speaking.answer(body)
+        elif self._broken:
+            said = silence
+        elif self._stays_out(number):
+            said = Said(slot=word("silent", reason=ABSENT), mark=ABSENT)
+        else:
+            said = speaking.answer(body)
         try:
             return self.memory.keep(number, asked, said)
         except BrokenWordError:
             self._broken = True
             return asked, silence
+
+    def _stays_out(self, number: int) -> bool:
+        """Whether the building's trip keeps it from answering; what it had said before it was cut off stands."""
+        before = self.memory.mark_of(number)
+        return self.tripped() if before is None else before == ABSENT
 
     def _answer_inquiry(self, opened: Opened) -> None:
         body, number = opened.body, opened.body["number"]
@@ -267,9 +285,13 @@ class GatewayLoop:
             self._closed.set()
             return
         if number not in self._said:
-            part = {"number": number, "group": self.site.told.group.id, **member_answers(self.site, body)}
+            if body["ask"] == SETTLE:
+                self.taken = read_settle(body, self.site.intervals).taken
+            absent = body["ask"] not in (SETTLE, ENROL) and self._stays_out(number)
+            answer = NO_PART if absent else member_answers(self.site, body)
+            part = {"number": number, "group": self.site.told.group.id, **answer}
             letter = self.mail.letter("part", part, opened.header.sender)
-            said = Said((letter,), mark=marked((part["whole"], part["exact"])))
+            said = Said((letter,), mark=ABSENT if absent else marked((part["whole"], part["exact"])))
             self._said[number] = self.memory.keep(number, digest(body), said)
         if number >= self._latest:
             self._letters.extend(self._said[number][1].lines)

@@ -77,6 +77,10 @@ class Memory:
     def is_empty(self) -> bool:
         return not self._kept
 
+    def mark_of(self, number: int) -> str | None:
+        """The mark of what was said to that number, None where nothing was."""
+        return self._kept[number][1].mark if number in self._kept else None
+
     def keep(self, number: int, asked: str, said: Said) -> tuple[str, Said]:
         """Question and answer of that number as they were first; raises BrokenWordError if ``said`` is another."""
         if number in self._kept:

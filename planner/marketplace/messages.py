@@ -8,6 +8,7 @@
 | ``part`` | member, its cohort's named gateway | the building's part: position, cost, bound, positions of its units |
 | ``decision`` | marketplace, itself | what it decided by the clock, so that nobody has to ask the clock again |
 | ``tail`` | standby, marketplace | from where on to copy the store |
+| ``fetch`` | who sends or hears alerts, marketplace | from where on to give what the relay holds for it |
 
 None is a release: the numbers of a group leave in ``answer`` and ``commit`` alone (planner/security/messages.py).  A
 ``part`` tells the cohort's named gateway what its members agreed that it sees; nobody else can open it.
@@ -77,5 +78,6 @@ TYPES: Mapping[str, MessageType] = MappingProxyType(
             "decision", {"number": _is_number, "what": strict.is_id, "value": strict.is_integer}, DAY_S
         ),
         "tail": MessageType("tail", {"after": _is_number}, SLOT_LIFE_S),
+        "fetch": MessageType("fetch", {"after": _is_number}, SLOT_LIFE_S),
     }
 )

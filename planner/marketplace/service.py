@@ -19,12 +19,13 @@ from planner.marketplace.http import Server
 from planner.marketplace.mail import now
 from planner.marketplace.office import Office, idle
 from planner.marketplace.payloads import FILE, payload_lines
+from planner.marketplace.relay import Relay
 from planner.marketplace.store import MessageStore
 from planner.problems import InvalidInput, Problem
 from planner.security.journal import Journal
 from planner.security.keys import Identity
 from planner.security.log import Kind
-from planner.security.refusal import Refused
+from planner.security.refusal import Reason, Refused, require
 from planner.security.roster import Roster
 
 LINGER_S = 10.0
@@ -65,6 +66,7 @@ class Marketplace:
             hint = "finish this clear with the keys and the roster it began with, or begin another with a new RUN"
             what = f"holds messages that do not open: {refused.reason}"
             raise InvalidInput([Problem(self.state.name, 0, what, hint=hint)]) from None
+        self.relay = Relay(self.me, self.roster, now, lambda refused, envelope: self.office.refuse(refused, envelope))
         self.names = speakers(self.market, self.roster)
         self.cleared: Cleared | None = None
         self.failure: BaseException | None = None
@@ -78,7 +80,7 @@ class Marketplace:
         return self.cleared
 
     async def _serve(self) -> None:
-        server = Server(self.office.receive, self.office.refuse, self.tls)
+        server = Server(self._receive, self.office.refuse, self.tls)
         self.listening(await server.start(self.host, self.port))
         await self.ready()
         work = threading.Thread(target=self._clear, name="clear", daemon=True)
@@ -91,6 +93,11 @@ class Marketplace:
         self.stop.set()
         work.join(timeout=LINGER_S)
         await server.stop()
+
+    def _receive(self, body: bytes) -> bytes:
+        """A post of the clear, or of the alerts, which travel beside it; nothing while a standby only copies."""
+        require(self.office.open, Reason.UNAUTHORISED)
+        return self.relay.receive(body) if self.relay.is_meant(body) else self.office.receive(body)
 
     second: ClassVar[bool] = False
 
@@ -119,3 +126,16 @@ class Marketplace:
         carrier.absorb()
         certificate = (self.out / "certificate.json").read_bytes()
         self.journal.end((Kind.RESULT, hashlib.sha256(certificate).hexdigest()))
+
+
+async def serve_relay(
+    relay: Relay, host: str, port: int, tls: ssl.SSLContext | None, listening: Listening, stop: threading.Event
+) -> None:
+    """Relay alerts, clear or no clear, until ``stop``."""
+    server = Server(relay.receive, relay.on_refused, tls)
+    listening(await server.start(host, port))
+    try:
+        while not stop.is_set():
+            await asyncio.sleep(0.1)
+    finally:
+        await server.stop()

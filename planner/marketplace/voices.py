@@ -42,6 +42,14 @@ from planner.voice import Mouth, SpeakingGateway
 
 Finish = Callable[[Settle], object]
 PRIVACY = "privacy.json"
+ABSENT = "takes no part today"
+"""Why a group is silent whose building is without electricity: that there was an alert is nobody else's business."""
+NO_PART: Mapping[str, Any] = {"whole": [], "exact": ""}
+"""The part of a member that stays out."""
+
+
+class MemberAbsentError(Exception):
+    """A member stays out: a sum without it, beside one with it, would tell its part, so its cohort is silent."""
 
 
 def word(name: str, *, about: str = NOBODY, reason: str = NOBODY, value: Sequence[int] = ()) -> dict[str, Any]:
@@ -71,7 +79,10 @@ class Speaking:
             self.report(settled.taken)
             return Said(slot=word("settled"))
         question = read_question(dict(body), self.site.intervals)
-        uttered = self.voice.answer(question)
+        try:
+            uttered = self.voice.answer(question)
+        except MemberAbsentError:
+            return Said(slot=word("silent", reason=ABSENT), mark=ABSENT)
         match uttered:
             case Sealed(envelope, bound):
                 self.sent.append(envelope)
@@ -179,7 +190,10 @@ class RemoteMembers:
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Part]:
         bodies = self.exchange({i: question_body(question) for i, question in questions.items()})
         own = {i: part_of(self.site.gateway, q) for i, q in questions.items() if self.names[i] == self.mail.me.name}
-        return own | {i: Part.read(self.collect(i, number), self.site.intervals) for i, number in bodies.items()}
+        told = {i: self.collect(i, number) for i, number in bodies.items()}
+        if not all(body["whole"] for body in told.values()):
+            raise MemberAbsentError
+        return own | {i: Part.read(body, self.site.intervals) for i, body in told.items()}
 
     def exchange(self, bodies: Mapping[int, Mapping[str, Any]]) -> dict[int, int]:
         """Ask the members elsewhere; the number under which each will answer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from planner.security.acks import Answers, say
@@ -17,7 +17,7 @@ from planner.security.alerts import (
     missed,
 )
 from planner.security.node import Node
-from planner.security.opening import Opened
+from planner.security.opening import Opened, message_hash
 from planner.security.refusal import Reason, require
 from planner.security.rights import ALERTS, DETECTORS, Action
 
@@ -25,10 +25,16 @@ TYPES = alert_types()
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS alert_source (
         sender TEXT, type TEXT, zone TEXT, drill INTEGER, heard_at INTEGER, state TEXT, event INTEGER, silent INTEGER,
-        window_from INTEGER, in_window INTEGER, PRIMARY KEY (sender, type, zone, drill)) WITHOUT ROWID""",
+        window_from INTEGER, in_window INTEGER, trip INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (sender, type, zone, drill)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS alert_own (
         type TEXT, zone TEXT, drill INTEGER, state TEXT, event INTEGER, trip INTEGER,
         PRIMARY KEY (type, zone, drill)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS alert_message (
+        message TEXT PRIMARY KEY, type TEXT, zone TEXT, drill INTEGER, event INTEGER) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS alert_answer (
+        type TEXT, zone TEXT, drill INTEGER, event INTEGER, reader TEXT, answer TEXT, at INTEGER,
+        PRIMARY KEY (type, zone, drill, event, reader)) WITHOUT ROWID""",
 )
 
 
@@ -44,6 +50,19 @@ class Acknowledged:
     at: int
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """One reader of one of this node's own events, and what it answered last; None while it did not."""
+
+    type: str
+    zone: str
+    drill: bool
+    event: int
+    reader: str
+    answer: Answer | None
+    at: int
+
+
 class AlertDesk:
     """Alerts of one node at epoch seconds given by the caller.  Methods raise Refused."""
 
@@ -51,6 +70,9 @@ class AlertDesk:
         self.node, self._db, self.answers = node, node.store.connection, Answers(node)
         for statement in _SCHEMA:
             self._db.execute(statement)
+        columns = {row[1] for row in self._db.execute("PRAGMA table_info(alert_source)")}
+        if "trip" not in columns:  # a node that listened before this was remembered
+            self._db.execute("ALTER TABLE alert_source ADD COLUMN trip INTEGER NOT NULL DEFAULT 0")
 
     def raise_alert(self, kind: str, zone: str, at: int, trip: bool = False, drill: bool = False) -> bytes:
         """The envelope of a new event to every subscriber of that zone."""
@@ -97,10 +119,23 @@ class AlertDesk:
         rows = self._db.execute("SELECT * FROM alert_source ORDER BY zone, type, sender, drill").fetchall()
         return tuple(_source(row) for row in rows)
 
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Of this node's own events, the newest first: every reader, and whether it answered."""
+        sql = "SELECT * FROM alert_answer ORDER BY event DESC, zone, type, drill, reader"
+        return tuple(
+            Delivery(kind, zone, bool(drill), event, reader, None if answer is None else Answer(answer), at)
+            for kind, zone, drill, event, reader, answer, at in self._db.execute(sql)
+        )
+
+    def reads(self, at: int) -> list[tuple[str, str]]:
+        """(type, zone) of everything this node subscribes to."""
+        return list(self._mine(Action.READ, at))
+
     def _act(self, opened: Opened, at: int) -> tuple[Notice | Acknowledged, ...]:
         header = opened.header
         if header.type == "ack":
             answer = Answer(opened.body["state"])
+            self._note_answer(opened.body["message"], header.sender, answer, at)
             said = (header.sender, header.stream, header.drill, opened.body["message"], answer, at)
             return (Acknowledged(*said),)
         fresh = Source(header.sender, header.type, header.stream, header.drill, at)
@@ -116,7 +151,23 @@ class AlertDesk:
         require(len(readers) > 0, Reason.RECIPIENT)
         row = (kind, zone, int(drill), word.state.value, word.event, int(word.trip))
         self._db.execute("INSERT OR REPLACE INTO alert_own VALUES (?, ?, ?, ?, ?, ?)", row)
-        return say(self.node, TYPES[kind], zone, readers, word.body, at, drill)
+        data = say(self.node, TYPES[kind], zone, readers, word.body, at, drill)
+        if word.state is State.RAISED:
+            self._expect(message_hash(data), (kind, zone, int(drill), word.event), readers)
+        return data
+
+    def _expect(self, message: str, event: tuple[str, str, int, int], readers: Sequence[str]) -> None:
+        """Who is to answer; every message that tells of an event may be the one that is answered."""
+        self._db.execute("INSERT INTO alert_message VALUES (?, ?, ?, ?, ?)", (message, *event))
+        rows = [(*event, reader, None, 0) for reader in readers]
+        self._db.executemany("INSERT OR IGNORE INTO alert_answer VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _note_answer(self, message: str, reader: str, answer: Answer, at: int) -> None:
+        self._db.execute(
+            """UPDATE alert_answer SET answer = ?, at = ? WHERE reader = ? AND (type, zone, drill, event) IN
+            (SELECT type, zone, drill, event FROM alert_message WHERE message = ?)""",
+            (answer.value, at, reader, message),
+        )
 
     def _readers(self, kind: str, zone: str, at: int) -> list[str]:
         found = self.node.roster.readers(kind, zone, at)
@@ -146,10 +197,11 @@ class AlertDesk:
 
     def _keep(self, s: Source) -> None:
         row = (s.sender, s.type, s.zone, int(s.drill), s.heard_at, s.state.value, s.event, int(s.silent))
-        values = (*row, s.window_from, s.in_window)
-        self._db.execute("INSERT OR REPLACE INTO alert_source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        values = (*row, s.window_from, s.in_window, int(s.trip))
+        self._db.execute("INSERT OR REPLACE INTO alert_source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def _source(row: tuple) -> Source:
-    sender, kind, zone, drill, heard_at, state, event, silent, window_from, in_window = row
-    return Source(sender, kind, zone, bool(drill), heard_at, State(state), event, bool(silent), window_from, in_window)
+    sender, kind, zone, drill, heard_at, state, event, silent, window_from, in_window, trip = row
+    told = (State(state), event, bool(silent), window_from, in_window, bool(trip))
+    return Source(sender, kind, zone, bool(drill), heard_at, *told)

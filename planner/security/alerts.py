@@ -105,6 +105,12 @@ class Source:
     silent: bool = False
     window_from: int = 0
     in_window: int = 0
+    trip: bool = False
+
+    @property
+    def tripped(self) -> bool:
+        """Whether, as far as is known, the building of the zone is without electricity."""
+        return self.trip and not self.drill and self.state is State.RAISED
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def heard(source: Source, word: Word, opened: Opened, at: int) -> tuple[Source, 
     if source.silent:
         notices.append(Notice(NoticeKind.HEARD_AGAIN, now, at))
     if word.state is State.RAISED and word.event > source.event:
-        now, kind = _counted(replace(now, state=State.RAISED, event=word.event), at)
+        now, kind = _counted(replace(now, state=State.RAISED, event=word.event, trip=word.trip), at)
         if kind is not None:
             notices.append(Notice(kind, now, at, word, opened.time_suspect, opened.message_hash))
     elif word.state is State.CLEARED and word.event == source.event and source.state is State.RAISED:

@@ -100,7 +100,18 @@ class Log:
         return int(self._db.execute("SELECT coalesce(max(n), -1) + 1 FROM log_entry").fetchone()[0])
 
     def append(self, record: Record) -> int:
-        """Write one record and give its index."""
+        """Write one record and give its index; nobody else adds to the chain meanwhile."""
+        joins = self._db.in_transaction
+        self._db.execute("SAVEPOINT log_append" if joins else "BEGIN IMMEDIATE")
+        try:
+            n = self._append(record)
+        except BaseException:
+            self._db.execute("ROLLBACK TO log_append" if joins else "ROLLBACK")
+            raise
+        self._db.execute("RELEASE log_append" if joins else "COMMIT")
+        return n
+
+    def _append(self, record: Record) -> int:
         salt, document = os.urandom(HASH_BYTES), record.to_bytes()
         leaf = leaf_of(salt, document)
         n = len(self)
@@ -108,16 +119,9 @@ class Log:
         signature = self._signer.sign(pae(LINK_TYPE, link))
         peaks = grown(self._peaks(), n, leaf)
         row = (n, leaf, link, signing_key_id(self._signer.public), signature)
-        self._db.execute("SAVEPOINT log_append")
-        try:
-            self._db.execute("INSERT INTO log_entry VALUES (?, ?, ?, ?, ?)", row)
-            self._db.execute("INSERT INTO log_private VALUES (?, ?, ?)", (n, salt, document))
-            self._db.execute("INSERT OR REPLACE INTO log_peaks VALUES (1, ?)", (b"".join(peaks),))
-        except BaseException:
-            self._db.execute("ROLLBACK TO log_append")
-            raise
-        finally:
-            self._db.execute("RELEASE log_append")
+        self._db.execute("INSERT INTO log_entry VALUES (?, ?, ?, ?, ?)", row)
+        self._db.execute("INSERT INTO log_private VALUES (?, ?, ?)", (n, salt, document))
+        self._db.execute("INSERT OR REPLACE INTO log_peaks VALUES (1, ?)", (b"".join(peaks),))
         return n
 
     def checkpoint(self, round_id: str, at: int) -> bytes:

@@ -16,6 +16,9 @@ from planner.security.refusal import Reason, require
 
 Result = TypeVar("Result")
 
+WAIT_S = 30.0
+"""For another process that writes to the same file."""
+
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS seen (
         sender TEXT NOT NULL, stream TEXT NOT NULL, round TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -34,7 +37,7 @@ class ReplayStore:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.connection = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
+        self.connection = sqlite3.connect(":memory:" if path is None else path, isolation_level=None, timeout=WAIT_S)
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")
         for statement in _SCHEMA:

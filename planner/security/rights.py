@@ -86,6 +86,8 @@ def standard() -> tuple[Rule, ...]:
     rules += [Rule(role, send, "ack", OWN) for role in _WATCHED]
     rules += [Rule(role, read, "ack", OWN) for role in ("gateway", *DETECTORS)]
     rules += [Rule("bridge", read, "setpoint", OWN)]
+    rules += [Rule(role, send, "fetch", "post") for role in (*_WATCHED, *DETECTORS)]
+    rules += [Rule("marketplace", read, "fetch", "post")]
     rules += _of_the_rounds()
     return tuple(sorted(rules))
 
