@@ -8,7 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
@@ -48,6 +50,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@contextmanager
+def kept() -> Iterator[None]:
+    """Inside, a process whose work is done waits for other work: each imports what it needs but once."""
+    _KEPT.append([])
+    try:
+        yield
+    finally:
+        for process in _KEPT.pop():
+            process.end()
+
+
 def part_size(things: int, processes: int, most: int) -> int:
     """Things a part, at most ``most``, so that every process has some."""
     return most if processes < 2 else max(1, min(most, -(-things // (PARTS_EACH * processes))))
@@ -57,15 +70,17 @@ def in_order(do: Callable[[Part], Result], parts: Sequence[Part], processes: int
     """``do`` of each part, in their order, in ``processes`` processes of which this is one.
 
     A part is looked up when its turn comes.  ``do``, parts and results are pickled where they go beside; what ``do``
-    raises there is raised here.  Processes end with the last result, or when the generator is closed.  Raises
-    LostProcessError if one ends before.
+    raises there is raised here.  Processes end with the last result (but see ``kept``), or when the generator is
+    closed.  Raises LostProcessError if one ends before.
     """
     beside: list[_Process[Part, Result]] = []
     done: dict[int, Result] = {}
     waiting = list(range(len(parts)))[::-1]
     told = 0
     try:
-        beside += [_Process(do) for _ in range(min(processes, len(parts)) - 1)]
+        for _ in range(min(processes, len(parts)) - 1):
+            beside.append(_KEPT[-1].pop() if _KEPT and _KEPT[-1] else _Process())
+            beside[-1].begin(do)
         while told < len(parts):
             for process in _idle(beside, done, bool(waiting)):
                 if waiting:
@@ -77,6 +92,9 @@ def in_order(do: Callable[[Part], Result], parts: Sequence[Part], processes: int
             while told in done:
                 yield done.pop(told)
                 told += 1
+        if _KEPT:
+            _KEPT[-1] += beside
+            beside = []
     finally:
         for process in beside:
             process.end()
@@ -94,13 +112,22 @@ def _idle(
     return [process for process in beside if process.place is None]
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What is to be done with the parts that follow."""
+
+    do: Callable[[Any], Any]
+
+
 class _Process(Generic[Part, Result]):
     """It has one part at a time: who still has a result to tell is sent nothing, or both would wait for the other."""
 
-    def __init__(self, do: Callable[[Part], Result]) -> None:
+    def __init__(self) -> None:
         self.process, self.pipe = fresh_interpreter(__name__)
         self.place: int | None = None
-        self._send(do)
+
+    def begin(self, do: Callable[[Part], Result]) -> None:
+        self._send(_Work(do))
 
     def give(self, place: int, part: Part) -> None:
         self.place = place
@@ -130,14 +157,22 @@ class _Process(Generic[Part, Result]):
             raise LostProcessError(LOST) from None
 
 
+_KEPT: list[list[_Process[Any, Any]]] = []
+"""Of each ``kept`` that is open, the processes that have nothing to do."""
+
+
 def work(descriptor: int) -> None:
     """In the process: what is to be done first, then parts until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that began this one
     pipe = Connection(descriptor)
     try:
-        do = pipe.recv()
+        begun = pipe.recv()
         while True:
-            pipe.send_bytes(_told(do, pipe.recv()))
+            message = pipe.recv()
+            if isinstance(message, _Work):
+                begun = message
+            else:
+                pipe.send_bytes(_told(begun.do, message))
     except (EOFError, OSError):
         return
 

@@ -44,6 +44,8 @@ class Case:
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
     broken: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
     doubtful: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    validated: Settings | None = field(default=None, repr=False, compare=False)
+    """The settings under which these tables were found without a problem."""
 
     def __getattr__(self, name: str) -> Frame:
         tables = self.__dict__.get("tables", {})
@@ -123,7 +125,8 @@ class Case:
                 problems.append(Problem("with_", 0, "neither a table nor a setting", name, hint))
         if problems:
             raise InvalidInput(problems)
-        return replace(self, settings=settings, tables=tables, sources=sources)
+        validated = self.validated if changes.keys().isdisjoint(BY_NAME) else None
+        return replace(self, settings=settings, tables=tables, sources=sources, validated=validated)
 
     def problem(self, table: str, row: int, what: str, value: object = "", hint: str = "") -> Problem:
         """A problem with a row (from 0) of a table's frame; row -1 means the header, -2 the file as a whole."""
@@ -203,7 +206,7 @@ def validate_folder(path: str | Path, date: dt.date | str | None = None) -> tupl
     problems += _not_yet_said(validate(case), problems)
     if problems:
         return None, tuple(sorted(set(problems), key=_in_reading_order))
-    return replace(case, notes=(*case.notes, *_repetitions(case))), ()
+    return replace(case, notes=(*case.notes, *_repetitions(case)), validated=settings), ()
 
 
 def _not_yet_said(found: Iterable[Problem], cells: Iterable[Problem]) -> list[Problem]:

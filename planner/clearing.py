@@ -20,6 +20,7 @@ import pandas as pd
 
 from planner.answered import Answered
 from planner.attendance import Attendance, attend
+from planner.beside import kept
 from planner.case import Case
 from planner.certifying import certify
 from planner.closing import close
@@ -124,24 +125,25 @@ def clear(
 
     tell("settling, writing, auditing")
     told = published(privacy)
-    write_run(
-        folder,
-        cleared,
-        settle(cleared, case),
-        case,
-        city,
-        envelopes=desk.envelopes,
-        privacy=privacy,
-        groups=groups,
-        extra={
-            **dict(building_files(case, city, provenance)),
-            **history.rosters(city),
-            **desk.signed_papers(told.get(OUTSIDE_FILE)),
-            **told,
-        },
-        force=force,
-    )
-    return _audited(folder)
+    with kept():
+        write_run(
+            folder,
+            cleared,
+            settle(cleared, case),
+            case,
+            city,
+            envelopes=desk.envelopes,
+            privacy=privacy,
+            groups=groups,
+            extra={
+                **dict(building_files(case, city, provenance)),
+                **history.rosters(city),
+                **desk.signed_papers(told.get(OUTSIDE_FILE)),
+                **told,
+            },
+            force=force,
+        )
+        return _audited(folder)
 
 
 def _price_of_privacy(desk: Desk, present: Attendance, answered: Answered, unheard: Mapping[str, Schedule]) -> float:

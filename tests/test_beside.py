@@ -10,7 +10,7 @@ from operator import mul
 import pytest
 
 from planner.audit.table import DamagedFileError
-from planner.beside import LostProcessError, in_order, part_size
+from planner.beside import LostProcessError, in_order, kept, part_size
 
 
 def test_results_keep_the_order_of_their_parts() -> None:
@@ -53,6 +53,15 @@ def test_processes_end_with_whoever_asked() -> None:
     results.close()
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
+
+
+def test_a_kept_process_does_one_work_after_another_and_ends_with_whoever_kept_it() -> None:
+    with kept():
+        first, second = (set(in_order(work, range(8), 2)) - {os.getpid()} for work in (_who, partial(_who)))
+        assert first == second
+        assert len(first) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(*first, 0)
 
 
 @pytest.mark.parametrize(("things", "processes", "size"), [(200, 1, 64), (200, 2, 25), (3, 4, 1), (10_000, 4, 64)])

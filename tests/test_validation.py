@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from planner.case import read_case
 from planner.problems import Problem
+from planner.validation import validate
 
 Change = tuple[str, ...]
 
@@ -1077,3 +1079,19 @@ def test_rows_of_separators_say_nothing_and_lines_are_still_counted(case_folder:
     assert not case_folder.problems()
     case_folder.swap("grid.csv", "city,24,", "cite,24,")
     assert [(p.line, p.value) for p in case_folder.problems() if p.what == "unknown zone"] == [(26, "cite")]
+
+
+def test_what_was_validated_is_validated_again_once_it_is_changed(case_folder: Any) -> None:
+    """Of a case that had no problem the solver's settings are looked at alone, and everything else after any change."""
+    case = read_case(case_folder.path)
+    assert not validate(case.with_(solver={"gap_relative": 0.5}))
+    nowhere = case.loads.assign(node="nowhere")
+    for broken in (case.with_(loads=nowhere), case.with_(loads=nowhere).with_(solver={"gap_relative": 0.5})):
+        assert any("nowhere" in str(problem) for problem in validate(broken))
+    later = case.for_date("2031-01-01")
+    assert bool(validate(later)) == bool(validate(replace(later, validated=None)))
+    closed = case.with_(privacy={"preset": "exchange"}, solver={"mode": "monolith"})
+    assert [problem.what for problem in validate(closed)] == [
+        problem.what for problem in validate(replace(closed, validated=None))
+    ]
+    assert any("monolith" in problem.what for problem in validate(closed))

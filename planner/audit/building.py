@@ -29,12 +29,15 @@ class Building:
         self.path: tuple[str, ...] | None = None  # kept by network.path
         self.assets: dict[str, str] | None = None  # kept by positions.asset_nodes
         self.numbers: int | None = None  # kept by opportunity.of_building
+        self.trading: tuple[tuple[str, ...], Wh] | None = None  # kept by internal_trade.participants
+        self.inside: tuple[Wh, Wh] | None = None  # kept by internal_trade.traded_inside
         self.prints: dict[str, str] | None = None  # kept by certificate.fingerprints
 
     def forget(self) -> None:
         """Keep what others ask about a building, and not what its own checks alone look at."""
         for name in LARGE:
             self.__dict__.pop(name, None)
+        self.trading = self.inside = None
 
     def remembered(self) -> dict[str, Any]:
         """What is known of the building so far, for another process."""

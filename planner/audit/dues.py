@@ -13,7 +13,7 @@ import numpy as np
 from planner.audit.components import charged, day_charges, tariff_rows
 from planner.audit.evidence import Building
 from planner.audit.findings import Findings
-from planner.audit.internal_trade import largest_remainder, participants
+from planner.audit.internal_trade import participants, traded_inside
 from planner.audit.ledgers import NANO, Ledger, read_ledger
 from planner.audit.series import case_series
 from planner.audit.shares import rounding, share_out
@@ -90,7 +90,11 @@ def booked(ledger: Ledger, n: int) -> Book:
     book, lines = empty_book(n), len(ledger.lines)
     if not len(ledger.t):
         return book
-    codes, place = np.unique(ledger.account * lines + ledger.line, return_inverse=True)
+    code = ledger.account * lines + ledger.line
+    codes = np.flatnonzero(np.bincount(code))
+    place = np.zeros(int(codes[-1]) + 1, dtype=np.int64)
+    place[codes] = np.arange(len(codes))
+    place = place[code]
     names = [(ledger.accounts[code // lines], ledger.lines[code % lines]) for code in codes.tolist()]
     here, whole = np.flatnonzero((ledger.t >= 0) & (ledger.t < n)), np.flatnonzero(ledger.t < 0)
     energy, amount = np.zeros((len(names), n), dtype=np.int64), np.zeros((len(names), n), dtype=np.int64)
@@ -126,8 +130,7 @@ def _due(b: Building, stated: Book) -> Book:
     allocation = np.zeros(position.shape, dtype=np.int64)
     allocation[: len(b.units)] = b.allocation[:, :n]
     need, spare = np.maximum(position, 0), np.maximum(-position, 0)
-    volume = np.minimum(need.sum(axis=0), spare.sum(axis=0))
-    bought, sold = largest_remainder(volume, need), largest_remainder(volume, spare)
+    bought, sold = traded_inside(b)
     inside = b.internal_price[:n]
     _both(book, names, "allocated_energy", allocation, _contract(b)[:n])
     book.add(names, "internal_buy", bought, inside)

@@ -11,6 +11,22 @@ from planner.audit.table import DamagedFileError, Wh
 
 def participants(b: Building) -> tuple[tuple[str, ...], Wh]:
     """Who trades in a building and his position on the delivery day; losses belong to the common unit."""
+    if b.trading is None:
+        b.trading = _participants(b)
+    return b.trading
+
+
+def traded_inside(b: Building) -> tuple[Wh, Wh]:
+    """(bought, sold) inside the building, (participants x intervals): the lesser side shared by largest remainder."""
+    if b.inside is None:
+        _, position = participants(b)
+        need, spare = np.maximum(position, 0), np.maximum(-position, 0)
+        volume = np.minimum(need.sum(axis=0), spare.sum(axis=0))
+        b.inside = largest_remainder(volume, need), largest_remainder(volume, spare)
+    return b.inside
+
+
+def _participants(b: Building) -> tuple[tuple[str, ...], Wh]:
     delta = b.delta[:, : b.grid.settled]
     loss = b.loss[: b.grid.settled]
     if not loss.any():
@@ -42,15 +58,13 @@ def _ones(count: Wh, shape: tuple[int, ...]) -> Wh:
 def check_internal_trade(b: Building, found: Findings) -> None:
     """S1."""
     names, position = participants(b)
-    need, spare = np.maximum(position, 0), np.maximum(-position, 0)
-    volume = np.minimum(need.sum(axis=0), spare.sum(axis=0))
     table = b.run.table(f"{b.folder}/trades")
     t = np.nan_to_num(table.numbers("interval")).astype(np.int64) - 1
     energy = table.wh("energy_kwh")
     if ((t < 0) | (t >= b.grid.settled) | (energy <= 0)).any():
         raise DamagedFileError(table.file, "an interval outside the day, or energy that is not positive")
     place = {name: i for i, name in enumerate(names)}
-    for side, weights in (("buyer", need), ("seller", spare)):
+    for side, expected in zip(("buyer", "seller"), traded_inside(b), strict=True):
         traded = np.zeros(position.shape, dtype=np.int64)
         codes, labels = table.codes(side)
         row = np.array([place.get(name, -1) for name in labels], dtype=np.int64)[codes]
@@ -58,5 +72,4 @@ def check_internal_trade(b: Building, found: Findings) -> None:
             found.add("S1", table.file, "a trade of nobody here", table.text(side)[i], b.id, interval=int(t[i]) + 1)
         keep = row >= 0
         np.add.at(traded, (row[keep], t[keep]), energy[keep])
-        expected = largest_remainder(volume, weights)
         found.flag("S1", table.file, names, traded != expected, f"not the {side}'s share (Wh)", traded, expected)

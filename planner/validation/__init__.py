@@ -7,6 +7,7 @@ and of the order of rows; each survives whatever another one refuses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.problems import Problem
@@ -39,5 +40,16 @@ def checks() -> tuple[Check, ...]:
 
 
 def validate(case: Case) -> tuple[Problem, ...]:
-    """All problems of a case whose cells are already typed."""
-    return tuple(problem for check in checks() for problem in check(case))
+    """All problems of a case whose cells are already typed.
+
+    Where only the solver is set otherwise than in a case that had none, nothing but the settings is looked at again.
+    """
+    known = case.validated
+    same = known is not None and replace(known, solver=case.settings.solver) == case.settings
+    return tuple(problem for check in (_of_settings() if same else checks()) for problem in check(case))
+
+
+def _of_settings() -> tuple[Check, ...]:
+    from planner.validation.settings import CHECKS
+
+    return CHECKS
