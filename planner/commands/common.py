@@ -19,6 +19,15 @@ Date = Annotated[
     str | None,
     typer.Option("--date", metavar="D", help="Delivery day, as 2026-10-25; wins over case.toml.", show_default=False),
 ]
+ClearId = Annotated[
+    str | None,
+    typer.Option(
+        "--clear-id",
+        metavar="DAY.X",
+        help="A clear anew of the day, as 2026-10-25.2: the same for all  [the day]",
+        show_default=False,
+    ),
+]
 
 COMMON: dict[str, tuple[Any, Any]] = {
     "json": (Annotated[bool, typer.Option("--json", help="The result as one JSON document on stdout.")], False),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.commands.alert import in_words
-from planner.commands.common import Date
+from planner.commands.common import ClearId, Date
 from planner.commands.console import Console
 from planner.commands.outcome import Exit, refuse
 from planner.commands.passphrases import PassphraseFile, passphrase
@@ -33,6 +33,7 @@ def run(
     slot: Annotated[float, typer.Option(metavar="S", help="Seconds between two messages.", min=0.001)] = 0.5,
     patience: Annotated[float, typer.Option(metavar="S", help="Seconds to go on without a marketplace.")] = 600.0,
     date: Date = None,
+    clear_id: ClearId = None,
     passphrase_file: PassphraseFile = None,
 ) -> int:
     """Take part in one clear from the building's own folder, and write its part of the run into FOLDER/runs.
@@ -62,7 +63,7 @@ def run(
 
     # On a small machine memory goes back when a table is gone: arrow's own pool would keep some 40 MB of it.
     pa.set_memory_pool(pa.system_memory_pool())
-    site = Site(folder, date)
+    site = Site(folder, date, clear_id=clear_id)
     if site.told.group.kind is GroupKind.DARK:
         refuse_taken(site.out)
         site.alone()

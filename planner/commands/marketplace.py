@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from planner.commands.common import Date
+from planner.commands.common import ClearId, Date
 from planner.commands.console import Console
 from planner.commands.outcome import Exit, refuse
 from planner.commands.passphrases import PassphraseFile, passphrase
@@ -44,6 +44,13 @@ def serve(
         typer.Option("--tls", metavar="PEM", help="Serve https: certificate and key in one file.", show_default=False),
     ] = None,
     date: Date = None,
+    clear_id: ClearId = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GROUP", help="A group that stays out, as one that was tripped; repeat.", show_default=False
+        ),
+    ] = None,
     passphrase_file: PassphraseFile = None,
 ) -> int:
     """Serve one clear: ask the gateways, set the prices, write the marketplace's part of the run, and end.
@@ -53,6 +60,7 @@ def serve(
 
     \b
     Example: planner marketplace serve gateways/market --node nodes/marketplace -o runs/market
+    Example: planner marketplace serve gateways/market --node nodes/marketplace -o runs/again --clear-id 2026-10-25.2
     """
     from planner.commands.nodes import opened
     from planner.ledger import refuse_taken
@@ -63,7 +71,7 @@ def serve(
     store = state or out.with_name(out.name + ".messages")
     if not store.exists():
         refuse_taken(out)
-    read = read_market(market, date)
+    read = read_market(market, date, clear_id, without or ())
     at = opened(node, passphrase(passphrase_file), read.case, read.clear_id)
     store.parent.mkdir(parents=True, exist_ok=True)
     scheme = "https" if certificate else "http"

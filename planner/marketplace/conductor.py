@@ -22,9 +22,10 @@ from planner.desk import LOT_WH, Clock
 from planner.groups import Group, GroupKind
 from planner.ledger import write_market_part
 from planner.marketplace.carrier import Carrier, Heard, Settle
+from planner.marketplace.clearids import clear_id_for
 from planner.preparation import prepare
 from planner.privacy.document import OUTSIDE_FILE, document, published, spoken
-from planner.problems import InvalidInput, Problem
+from planner.problems import InvalidInput, Problem, suggest
 from planner.schedule import Schedule
 from planner.security.clearlog import clear_log
 from planner.security.policy import PRESETS
@@ -51,15 +52,11 @@ class Market:
     groups: tuple[Group, ...]
     gateways: Mapping[str, str]
     groups_csv: bytes
+    clear_id: str
 
     @property
     def lit(self) -> list[Group]:
         return [group for group in self.groups if group.kind is not GroupKind.DARK]
-
-    @property
-    def clear_id(self) -> str:
-        """The day; all gateways of one clear have the same."""
-        return str(self.case.settings.delivery_date)
 
     @property
     def of_groups(self) -> City:
@@ -68,23 +65,40 @@ class Market:
         return replace(self.city, buildings=places)
 
 
-def read_market(folder: Path, date: str | None = None) -> Market:
-    """The market folder that ``planner split`` wrote; raises InvalidInput with every problem at once."""
+def read_market(
+    folder: Path, date: str | None = None, clear_id: str | None = None, without: Sequence[str] = ()
+) -> Market:
+    """The market folder that ``planner split`` wrote; raises InvalidInput with every problem at once.
+
+    ``clear_id`` names a clear anew of that day (clearids.py); the groups ``without`` are dark in it.
+    """
     case = read_case(folder, date)
     path = folder / GROUPS
     if not path.is_file():
         raise InvalidInput([Problem(GROUPS, 0, "is missing", hint="planner split writes a market folder")])
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     missing = [Problem(GROUPS, 1, f"column '{name}' is missing") for name in COLUMNS if name not in table]
-    problems = missing or list(_wrong(case))
+    problems = missing or [*_wrong(case), *_unknown(table["group"], without)]
     if problems:
         raise InvalidInput(problems)
+    dark = table["group"].isin(without)
+    table = table.assign(kind=table["kind"].mask(dark, str(GroupKind.DARK)), gateway=table["gateway"].mask(dark, ""))
     groups = [
         Group(r["group"], GroupKind(r["kind"]), (), r["zone"], tuple(filter(None, r["feeders"].split(";"))))
         for r in table.to_dict("records")
     ]
     gateways = dict(zip(table["group"], table["gateway"], strict=True))
-    return Market(case, prepare(case), tuple(sorted(groups, key=lambda g: g.id)), gateways, path.read_bytes())
+    told = table.to_csv(index=False, lineterminator="\n").encode() if without else path.read_bytes()
+    named = clear_id_for(str(case.settings.delivery_date), clear_id)
+    return Market(case, prepare(case), tuple(sorted(groups, key=lambda g: g.id)), gateways, told, named)
+
+
+def _unknown(groups: pd.Series, without: Sequence[str]) -> list[Problem]:
+    return [
+        Problem("--without", 0, "is no group of groups.csv", name, suggest(name, groups))
+        for name in without
+        if name not in set(groups)
+    ]
 
 
 def _wrong(case: Case) -> list[Problem]:
@@ -205,7 +219,8 @@ def _privacy(market: Market, groups: Sequence[Group], sent: Mapping[str, Sequenc
     """The privacy report as far as the marketplace can write it: what reached it."""
     n = len(market.city.grid)
     rows = [spoken(g, sent.get(g.id, ()), n, spoke=g.kind is not GroupKind.DARK) for g in groups]
-    return document(market.clear_id, market.clear_id, PRESETS[market.case.settings.privacy.preset], rows)
+    day = str(market.case.settings.delivery_date)
+    return document(day, market.clear_id, PRESETS[market.case.settings.privacy.preset], rows)
 
 
 def speakers(market: Market, roster: Roster) -> list[str]:

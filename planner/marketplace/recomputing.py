@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from planner.hearing import MARKET
 from planner.marketplace.carrier import StoppedError
+from planner.marketplace.clearids import clear_id_for
 from planner.marketplace.conductor import conduct, read_market, speakers
 from planner.marketplace.mail import now
 from planner.marketplace.office import Office
@@ -49,6 +50,11 @@ def recompute(run: Path) -> Recomputed:
         return Recomputed(0, (), (), f"a payload does not verify: {refused.reason.value}")
     if not _sent(run) <= {row.envelope.rstrip(b"\n") for row, _ in messages}:
         return Recomputed(len(messages), (), (), "a message of the outbox is not among the payloads")
+    try:
+        (name,) = {opened.header.round for _, opened in messages}
+        market = replace(market, clear_id=clear_id_for(market.clear_id, name))
+    except ValueError:
+        return Recomputed(len(messages), (), (), "the payloads are not those of one clear of this day")
     with tempfile.TemporaryDirectory(prefix="planner-") as scratch:
         office = _nobody(roster, market.clear_id, len(market.city.grid), Path(scratch) / "empty")
         record = Record(office, market.lit, speakers(market, roster), 0.0)

@@ -20,6 +20,7 @@ from planner.gateway import LocalGateway
 from planner.groups import Group, GroupKind, enrolments
 from planner.ledger import COHORT_BOOK, add_file, ledger_bytes, write_building_part
 from planner.marketplace.carrier import Settle
+from planner.marketplace.clearids import clear_id_for
 from planner.preparation import prepare
 from planner.problems import InvalidInput, Problem
 from planner.provenance import Provenance, building_files, look_back
@@ -90,10 +91,13 @@ def read_told(folder: Path) -> Told:
 class Site:
     """One building: its case, its model, and the papers of the day."""
 
-    def __init__(self, folder: Path, date: str | None = None, began: float | None = None) -> None:
+    def __init__(
+        self, folder: Path, date: str | None = None, began: float | None = None, clear_id: str | None = None
+    ) -> None:
         self.folder, self.began = folder, time.perf_counter() if began is None else began
         self.told = read_told(folder)
         self.case: Case = read_case(folder, date)
+        self.clear_id = clear_id_for(str(self.case.settings.delivery_date), clear_id)
         self.provenance: Provenance = look_back(self.case)
         self.city: City = prepare(self.case, self.provenance.tomorrow)
         named = [b for b in self.city.buildings if b.id == self.told.building]
@@ -105,11 +109,6 @@ class Site:
     @property
     def intervals(self) -> int:
         return len(self.city.grid)
-
-    @property
-    def clear_id(self) -> str:
-        """The day; all gateways and the marketplace of one clear have the same."""
-        return str(self.case.settings.delivery_date)
 
     def _options(self) -> Options:
         solver = self.case.settings.solver

@@ -21,6 +21,7 @@ from planner.security.station import Manned, Station
 FILE = "alerts.csv"
 COLUMNS = ("told", "what", "alert", "zone", "sender", "drill", "trip", "time_suspect", "message")
 Told = Notice | Acknowledged
+LOOK_S = 10.0
 
 
 class Watch:
@@ -42,7 +43,7 @@ class Watch:
     ) -> None:
         self._node, self._link, self._slot_s, self._building = node, link, slot_s, building
         self._file, self._tell, self._fault = file, tell, fault
-        self._tripped, self._stop = threading.Event(), threading.Event()
+        self._tripped, self._stop, self._looked = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
 
     @property
@@ -51,7 +52,9 @@ class Watch:
         return self._tripped.is_set()
 
     def __enter__(self) -> Watch:
+        """What this node was told before it was stopped is known from the first question on."""
         self._thread.start()
+        self._looked.wait(LOOK_S)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,6 +66,7 @@ class Watch:
             node = self._node()
         except Exception as error:
             self._fault(f"alerts are not heard: {error}")
+            self._looked.set()
             return
         manned = Manned(node.folder)
         try:
@@ -73,6 +77,7 @@ class Watch:
         except Exception as error:  # a clear goes on without it; that nobody listens is said
             self._fault(f"alerts are not heard any more: {type(error).__name__}")
         finally:
+            self._looked.set()
             manned.leave()
             node.close()
 
@@ -82,12 +87,12 @@ class Watch:
             node.identity, node.roster, self._link, blocks_of(node.roster, node.identity.name, at, self._slot_s)
         )
         station, trouble = Station(desk, line, line), ""
+        self._look(desk)
         while True:
             for one in station.turn(now()):
                 _write(self._file, one)
                 self._tell(one)
-            if any(source.tripped and source.zone == self._building for source in desk.sources()):
-                self._tripped.set()
+            self._look(desk)
             if line.trouble != trouble:
                 trouble = line.trouble
                 if trouble:
@@ -96,6 +101,11 @@ class Watch:
                 break
         if line.pending:
             line.flush()
+
+    def _look(self, desk: AlertDesk) -> None:
+        if any(source.tripped and source.zone == self._building for source in desk.sources()):
+            self._tripped.set()
+        self._looked.set()
 
 
 def _write(file: Path, one: Told) -> None:

@@ -58,18 +58,19 @@ class World:
     case: Case
     roster: Roster
     identities: dict[str, Identity]
+    clear_id: str | None = None
 
     @property
     def buildings(self) -> list[Path]:
         return sorted((self.parts / "buildings").iterdir())
 
     def gateway(self, folder: Path, link: Link, slot_s: float = SLOT_S, patience_s: float = 60.0) -> GatewayLoop:
-        site = Site(folder)
+        site = Site(folder, clear_id=self.clear_id)
         mail = Mail(self.identities[site.told.gateway], self.roster, site.clear_id, within(site.told.group.id))
         return GatewayLoop(site, mail, link, slot_s, patience_s, self.journal(site.told.gateway))
 
     def marketplace(self, state: Path, out: Path | None, **options: object) -> Marketplace:
-        market = read_market(self.parts / "market")
+        market = read_market(self.parts / "market", clear_id=self.clear_id)
         options.setdefault("journal", self.journal(MARKET))
         return Marketplace(market, self.identities[MARKET], self.roster, state, out, **options)  # type: ignore[arg-type]
 
@@ -77,7 +78,7 @@ class World:
         """The log of somebody's node, in a database of its own."""
         path = self.parts.parent / "logs" / f"{name}.sqlite"
         path.parent.mkdir(exist_ok=True)
-        return Journal(path, self.identities[name], str(self.case.settings.delivery_date), now)
+        return Journal(path, self.identities[name], self.clear_id or str(self.case.settings.delivery_date), now)
 
     def logged(self, name: str) -> Logged:
         """What that log holds, checked."""
@@ -90,7 +91,7 @@ class World:
 
     def papers(self, folder: Path) -> Path:
         """Where a building's gateway wrote its part."""
-        return folder / "runs" / str(self.case.settings.delivery_date)
+        return folder / "runs" / (self.clear_id or str(self.case.settings.delivery_date))
 
     def forget(self) -> None:
         """As if no service had ever run."""

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,16 +17,21 @@ from same_day import differing
 from services_world import Reference, Running, World
 
 from planner import cli
+from planner.audit import audit
+from planner.groups import GroupKind
 from planner.hearing import MARKET
+from planner.history import ledger_beside
 from planner.marketplace.carrier import Carrier, DesertedError
 from planner.marketplace.client import Link
 from planner.marketplace.conductor import read_market
 from planner.marketplace.gateway import LeftAloneError
 from planner.marketplace.office import Office
+from planner.marketplace.recomputing import recompute
 from planner.marketplace.service import Marketplace
 from planner.marketplace.standby import Standby
 from planner.marketplace.voices import speaking_alone
 from planner.problems import InvalidInput
+from planner.security.releases import ReleaseLedger
 from planner.security.roster import Roster
 
 
@@ -149,6 +155,38 @@ def test_a_clear_is_not_finished_under_another_roster(houses: Reference, tmp_pat
             tmp_path / "messages",
             tmp_path / "run",
         )
+
+
+def test_a_day_is_cleared_anew_under_another_name(houses: Reference, tmp_path: Path) -> None:
+    """Beside the papers of the first clear, and held against it: the same people say the same, or many change."""
+    world = houses.world
+    world.forget()
+    day = str(world.case.settings.delivery_date)
+    for name in (day, f"{day}.2"):
+        again = replace(world, clear_id=name)
+        running = Running(again.marketplace(tmp_path / f"{name}.messages", tmp_path / name, patience_s=120.0))
+        with again.gateways(lambda at=running: Link([at.url])):  # type: ignore[misc]
+            running.wait()
+        assert differing(again, houses.run, tmp_path / name) == []
+        assert recompute(tmp_path / name).same
+        assert not audit(tmp_path / name).violations
+    speaker = next(
+        folder for folder in world.buildings if world.gateway(folder, Link(["http://x:1"])).site.told.members
+    )
+    with closing(ReleaseLedger(ledger_beside(world.papers(speaker), world.case.settings.name))) as ledger:
+        assert [(s.slot.day, s.clear_id) for s in ledger.all()] == [(day, day), (day, f"{day}.2")]
+        rosters = {spoken.roster for spoken in ledger.all()}
+    assert len(rosters) == 1
+
+
+def test_what_is_no_name_of_a_clear(houses: Reference) -> None:
+    market = houses.world.parts / "market"
+    for name in ("2", "2020-01-01.2", str(houses.world.case.settings.delivery_date) + "."):
+        with pytest.raises(InvalidInput, match="no name of a clear of this day"):
+            read_market(market, clear_id=name)
+    with pytest.raises(InvalidInput, match="no group"):
+        read_market(market, without=["b99"])
+    assert [group.kind for group in read_market(market, without=["cohort-city-d01"]).groups] == [GroupKind.DARK]
 
 
 def test_one_gateway_a_folder(houses: Reference) -> None:
