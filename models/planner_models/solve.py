@@ -39,6 +39,8 @@ class Options:
     """How to solve.  ``gap`` is relative; ``lp_solver`` is HiGHS's ``mip_lp_solver`` (choose, simplex, ipx).
 
     ``plain``: take a problem with integers as it is written, without presolve and without solving smaller ones beside.
+    ``wide``: relaxations have far more columns than rows, as those of order books; presolving them takes longer than
+    solving them.
     """
 
     gap: float = 1e-6
@@ -47,6 +49,7 @@ class Options:
     lp_solver: str = "choose"
     log: bool = False
     plain: bool = False
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -246,6 +249,12 @@ class Solver:
         self.lower[movable], self.upper[movable] = lower[mine], upper[mine]
         self.highs.changeColsBounds(len(movable), position[mine], _infinite(lower[mine]), _infinite(upper[mine]))
 
+    def set_rows(self, lower: Floats, upper: Floats) -> None:
+        """Change the bounds of every row; each holds a movable column."""
+        self._only_costs = False
+        low, high = (_infinite(end[self.rows] - self.shift[self.rows]) for end in (lower, upper))
+        self.highs.changeRowsBounds(len(self.rows), np.arange(len(self.rows), dtype=np.int32), low, high)
+
     def add_row(self, columns: Ints, entries: Floats, lower: float, upper: float) -> None:
         """One more row over movable columns: a cut."""
         position, mine = self._positions(columns)
@@ -385,7 +394,7 @@ class Solver:
         self._set("mip_rel_gap", gap)
         self._set("mip_lp_solver", self.options.lp_solver)
         # the relaxation of a building is small: presolving it takes as long as solving it
-        plain = self._sleepers is not None if self._relaxed else self.options.plain
+        plain = self._sleepers is not None or self.options.wide if self._relaxed else self.options.plain
         self._set("presolve", "off" if plain else "choose")
         self._set("time_limit", self.highs.getRunTime() + max(limit, 0.01))
         called = self.highs.run()

@@ -57,8 +57,8 @@ def narrowed(market: BookModel, options: Options) -> tuple[BookModel, Floats, Fl
     if one_way(market):
         return market, low, high
     most, least = injections(market)
-    lowest = supporting_ends(market, most, options)
-    highest = supporting_ends(market, least, options)
+    asked = Supporting(market, options)
+    lowest, highest = asked.ends(most), asked.ends(least)
     if lowest is None or highest is None:
         return market, low, high
     low, high = np.maximum(low, lowest[0]), np.minimum(high, highest[1])
@@ -99,30 +99,44 @@ def _ratios(market: BookModel) -> tuple[Floats, Floats]:
 def supporting_ends(
     market: BookModel, injected: Floats, options: Options, intervals: Ints | None = None, running: Ints | None = None
 ) -> tuple[Floats, Floats] | None:
-    """Least and greatest supporting prices of steps and network alone when so much is injected.
+    """Least and greatest supporting prices of steps and network alone when so much is injected."""
+    return Supporting(market, options, intervals, running).ends(injected)
+
+
+class Supporting:
+    """Steps and network alone, solved for one injection after another.
 
     Only ``intervals`` are solved if given (other places keep infinite ends).  ``running`` complex orders answer with
-    what they offer beyond their minimum, which is part of ``injected``.
+    what they offer beyond their minimum, which is part of what is injected.
     """
-    book = market.book
-    inside = np.ones(book.intervals, dtype=bool) if intervals is None else np.isin(np.arange(book.intervals), intervals)
-    here = np.tile(inside, len(book.zones))
-    places = np.flatnonzero(here)
-    steps = _offers(market, here, running)
-    wires = np.concatenate([a[:, inside].ravel() for a in (
-        market.forward, market.reverse, market.imported, market.exported)])  # fmt: skip
-    small = _small(market, steps, wires, places, injected)
-    found = Solver(small, options).lp()
-    if not found.has_answer:
-        return None
-    k = len(steps.column)
-    face = _network_face(small, found.x, k)
-    position = np.searchsorted(places, steps.place)
-    low, high = step_ends(position, steps.sign, steps.price, found.x[:k], steps.quantity, len(places))
-    ends = lattice_ends(replace(face, lower=low, upper=high))
-    out = np.full(book.places, -np.inf), np.full(book.places, np.inf)
-    out[0][places], out[1][places] = ends
-    return out
+
+    def __init__(
+        self, market: BookModel, options: Options, intervals: Ints | None = None, running: Ints | None = None
+    ) -> None:
+        book = market.book
+        every = np.arange(book.intervals)
+        inside = np.isin(every, every if intervals is None else intervals)
+        here = np.tile(inside, len(book.zones))
+        wires = np.concatenate([a[:, inside].ravel() for a in (
+            market.forward, market.reverse, market.imported, market.exported)])  # fmt: skip
+        self.all_places, self.places = book.places, np.flatnonzero(here)
+        self.steps = _offers(market, here, running)
+        self.small = _small(market, self.steps, wires, self.places)
+        self.solver = Solver(self.small, replace(options, wide=True))
+
+    def ends(self, injected: Floats) -> tuple[Floats, Floats] | None:
+        """Least and greatest supporting price of every place when so much is injected there; None if unsolved."""
+        places, steps, k = self.places, self.steps, len(self.steps.column)
+        self.solver.set_rows(-injected[places], -injected[places])
+        found = self.solver.lp()
+        if not found.has_answer:
+            return None
+        face = _network_face(self.small, found.x, k)
+        position = np.searchsorted(places, steps.place)
+        low, high = step_ends(position, steps.sign, steps.price, found.x[:k], steps.quantity, len(places))
+        out = np.full(self.all_places, -np.inf), np.full(self.all_places, np.inf)
+        out[0][places], out[1][places] = lattice_ends(replace(face, lower=low, upper=high))
+        return out
 
 
 @dataclass(frozen=True)
@@ -163,7 +177,7 @@ def within_minimum(book: Book) -> Floats:
     return out
 
 
-def _small(market: BookModel, steps: _Offers, wires: Ints, places: Ints, injected: Floats) -> LinearModel:
+def _small(market: BookModel, steps: _Offers, wires: Ints, places: Ints) -> LinearModel:
     """Steps and network of some places; unserved energy and excess at the ends of the price range keep it feasible."""
     model, book = market.model, market.book
     columns = np.concatenate([steps.column, wires])
@@ -174,8 +188,8 @@ def _small(market: BookModel, steps: _Offers, wires: Ints, places: Ints, injecte
     width = len(columns) + 2 * k
     return LinearModel(
         sparse.hstack([rows, eye, -eye], format="csc"),
-        -injected[places],
-        -injected[places],
+        np.zeros(k),
+        np.zeros(k),
         np.concatenate([steps.sign * steps.price, model.cost[wires], *ends]),
         np.zeros(width),
         upper,
