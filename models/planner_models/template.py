@@ -162,6 +162,13 @@ def _identify(family: Family, part: str, ones: Floats, twos: Floats, named: Floa
     return Affine(base, coefficient, index)
 
 
+def _entries(matrix: Any) -> tuple[Ints, Ints, Floats]:
+    """Rows, columns and values of a sparse matrix, duplicates and all."""
+    columns = matrix.tocsc()
+    length = np.diff(columns.indptr)
+    return columns.indices, np.repeat(np.arange(len(length)), length), columns.data
+
+
 class _Draft:
     """The Pyomo block of one family, compiled again for every probe."""
 
@@ -231,7 +238,7 @@ class _Draft:
         for parameter, value in zip(self.settable, values, strict=True):
             parameter.set_value(value)
         form = LinearStandardFormCompiler().write(self.model, mixed_form=True, set_sense=None)
-        matrix = form.A.tocoo()
+        row, column, entry = _entries(form.A)
         kind, place = self._column_places(form.columns)
         own, port, row_lower, row_upper, constant = self._row_places(form)
         size, sockets = len(self.columns), max(len(self.socket_position), 1)
@@ -242,14 +249,13 @@ class _Draft:
             ("port_own", port, len(self.port_position), 0, size),
             ("port_socket", port, len(self.port_position), 1, sockets),
         ):
-            mask = (rows[matrix.row] >= 0) & (kind[matrix.col] == wanted)
-            triple = (matrix.data[mask], (rows[matrix.row[mask]], place[matrix.col[mask]]))
-            dense[part] = sparse.coo_matrix(triple, shape=(height, width)).toarray().ravel()
+            mask = (rows[row] >= 0) & (kind[column] == wanted)
+            dense[part] = np.zeros(height * width)
+            np.add.at(dense[part], rows[row[mask]] * width + place[column[mask]], entry[mask])
         cost = np.zeros(size)
-        objective = form.c.tocoo()
-        for column, value in zip(objective.col, objective.data, strict=True):
-            if kind[column] == 0:
-                cost[place[column]] += value
+        _, priced, value = _entries(form.c)
+        own_cost = kind[priced] == 0
+        np.add.at(cost, place[priced[own_cost]], value[own_cost])
         dense |= {"cost": cost, "row_lower": row_lower, "row_upper": row_upper, "port_constant": constant}
         dense["lower"] = np.array([-np.inf if v.lb is None else v.lb for v in self.columns])
         dense["upper"] = np.array([np.inf if v.ub is None else v.ub for v in self.columns])
