@@ -29,7 +29,7 @@ class BookMarket(Market):
         super().__init__(run)
         self.folder = folder
 
-    @property
+    @cached_property
     def certificate(self) -> dict[str, Any]:
         file = f"{self.folder}/certificate.json"
         return read_json(self.run.path(file), file)

@@ -34,7 +34,8 @@ def check_ledger(m: BookMarket, found: Findings) -> None:
 def check_energy(m: BookMarket, found: Findings) -> None:
     """S6: every order's energy stands in its account, interval by interval."""
     names = _accounts(m)
-    place = {name: i for i, name in enumerate(sorted(set(names)))}
+    accounts = tuple(dict.fromkeys(names))
+    place = {name: i for i, name in enumerate(accounts)}
     n, book, ledger = len(m.grid), m.book, m.ledger
     due, booked = (np.zeros((len(place), n), dtype=np.int64) for _ in range(2))
     row = np.array([place[name] for name in names], dtype=np.int64)
@@ -42,13 +43,15 @@ def check_energy(m: BookMarket, found: Findings) -> None:
     where = np.array([place.get(name, -1) for name in ledger.accounts], dtype=np.int64)[ledger.account]
     energy = np.array([line == "energy" for line in ledger.lines])[ledger.line] & (where >= 0) & (ledger.t >= 0)
     np.add.at(booked, (where[energy], ledger.t[energy]), ledger.energy[energy])
-    wrong = due != booked
-    found.flag("S6", ledger.file, tuple(sorted(place)), wrong, "energy of an account (Wh)", booked, due)
+    for i in sorted(np.flatnonzero((due != booked).any(axis=1)), key=accounts.__getitem__):
+        mine = np.array([i])
+        wrong, what = due[mine] != booked[mine], "energy of an account (Wh)"
+        found.flag("S6", ledger.file, (accounts[i],), wrong, what, booked[mine], due[mine])
 
 
 def _accounts(m: BookMarket) -> list[str]:
-    who = np.array(m.orders.text("participant"), dtype=object)[m.book.order_row]
-    return [f"order:{w or i}" for w, i in zip(who, m.book.ids, strict=True)]
+    who = m.orders.labels("participant")[m.book.order_row]
+    return [f"order:{w or i}" for w, i in zip(who.tolist(), m.book.ids.tolist(), strict=True)]
 
 
 def check_make_whole(m: BookMarket, found: Findings) -> None:

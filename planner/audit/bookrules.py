@@ -40,7 +40,7 @@ def missing_wh(m: BookMarket) -> tuple[Wh, Numbers]:
     book = m.book
     use, slack = -m.net_import, np.ones(m.net_import.shape)
     place = {name: i for i, name in enumerate(m.zones)}
-    row = np.array([place.get(str(zone), -1) for zone in book.zone], dtype=np.int64)
+    row = m.zone_of_order
     keep = (row >= 0) & (book.t >= 0)
     np.add.at(use, (row[keep], book.t[keep]), (book.sign * book.accepted)[keep])
     rounded = keep & (book.kind != "step") & (book.accepted > 0) & (book.accepted < book.quantity)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from planner.audit.series import rows_of
 from planner.audit.table import Numbers, Wh
 
 if TYPE_CHECKING:
@@ -50,14 +51,13 @@ def read_lumps(m: Market) -> Lumps:
     book, orders = m.book, m.orders
     lump = np.isin(book.kind, ("block", "complex"))
     names = tuple(sorted(set(book.ids[lump].tolist())))
-    place = {name: k for k, name in enumerate(names)}
-    of = np.array([place.get(str(i), -1) for i in book.ids], dtype=np.int64)
-    of[~lump] = -1
+    of = np.full(len(lump), -1, dtype=np.int64)
+    of[lump] = rows_of(names, book.ids[lump])
     count, inside = len(names), np.flatnonzero(of >= 0)
     first = np.zeros(count, dtype=np.int64)
     first[of[inside][::-1]] = inside[::-1]
     row = book.order_row[first]
-    parents, groups = (np.array(orders.text(c), dtype=object)[row] for c in ("parent_order_id", "exclusive_group"))
+    parents, groups = (orders.labels(c)[row] for c in ("parent_order_id", "exclusive_group"))
     fixed = np.rint(orders.numbers("fixed_cost", 0.0)[row] * NANO).astype(np.int64)
     accepted, own = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     np.add.at(accepted, of[inside], book.accepted[inside])
@@ -68,7 +68,7 @@ def read_lumps(m: Market) -> Lumps:
         block=book.kind[first] == "block",
         sign=book.sign[first],
         minimum=orders.numbers("min_acceptance_ratio", 1.0)[row],
-        parent=np.array([place.get(str(p), -1) for p in parents], dtype=np.int64),
+        parent=rows_of(names, parents),
         group=tuple(map(str, groups)),
         fixed_nano=fixed,
         accepted=accepted,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from planner.audit.evidence import Evidence
 from planner.audit.grid import Grid
 from planner.audit.lumps import Lumps, read_lumps
-from planner.audit.series import Series, case_series, dense_wh, names_of
+from planner.audit.series import Series, case_series, dense_wh, names_of, rows_of
 from planner.audit.table import DamagedFileError, Numbers, Table, Wh
 from planner.audit.terms import Terms
 
@@ -184,11 +184,14 @@ class Market:
         return self.run.table("market/case/orders")
 
     @cached_property
+    def zone_of_order(self) -> Wh:
+        """The zone beside each acceptance, as its place in ``zones``; -1 where it is none of them."""
+        return rows_of(self.zones, self.book.zone)
+
+    @cached_property
     def margin(self) -> Wh:
         """What each acceptance wins per Wh at the zone's price, nano; rows without a price win nothing."""
-        place = {name: i for i, name in enumerate(self.zones)}
-        row = np.array([place.get(str(zone), -1) for zone in self.book.zone], dtype=np.int64)
-        known = (row >= 0) & (self.book.t >= 0)
+        row, known = self.zone_of_order, (self.zone_of_order >= 0) & (self.book.t >= 0)
         price = np.where(known, self.prices[np.maximum(row, 0), np.maximum(self.book.t, 0)], self.book.limit_nano)
         return self.book.sign * (self.book.limit_nano - price)
 
@@ -217,8 +220,8 @@ def read_acceptances(part: Series, orders: Table, hours: float) -> Book:
     if not ((row >= 1) & (row <= len(orders)) & (row == np.rint(row))).all():
         raise DamagedFileError(table.file, "row names no data row of market/case/orders.csv")
     at = row.astype(np.int64) - 1
-    pick = {name: np.array(orders.text(name), dtype=object)[at] for name in ("order_id", "kind", "zone", "side")}
-    ids = np.array(table.text("order_id"), dtype=object)
+    pick = {name: orders.labels(name)[at] for name in ("order_id", "kind", "zone", "side")}
+    ids = table.labels("order_id")
     if (pick["order_id"] != ids).any():
         wrong = int(np.argmax(pick["order_id"] != ids))
         raise DamagedFileError(table.file, f"row {at[wrong] + 1} of orders.csv is not order {ids[wrong]}")
@@ -234,6 +237,6 @@ def read_acceptances(part: Series, orders: Table, hours: float) -> Book:
         accepted=table.wh("accepted_kwh"),
         ratio=table.numbers("ratio"),
         surplus=table.numbers("surplus"),
-        reason=np.array(table.text("reason"), dtype=object),
+        reason=table.labels("reason"),
         order_row=at,
     )

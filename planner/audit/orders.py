@@ -101,7 +101,7 @@ def _check_blocks(orders: Table, book: Book, found: Findings) -> None:
 
 def prices_of(m: Market, book: Book) -> tuple[Wh, npt.NDArray[np.bool_]]:
     """(zone price beside each acceptance, nano; whether there is one)."""
-    place = np.array([m.zones.index(zone) if zone in m.zones else -1 for zone in book.zone], dtype=np.int64)
+    place = m.zone_of_order
     known = (place >= 0) & (book.t >= 0)
     price = np.zeros(len(place), dtype=np.int64)
     price[known] = m.prices[place[known], book.t[known]]

@@ -61,6 +61,12 @@ def dense(parts: Sequence[Series], column: str, names: Sequence[str], values: Se
     return out
 
 
+def rows_of(names: Sequence[str], texts: npt.NDArray[np.object_]) -> Wh:
+    """Place of each text in ``names``, -1 where it is none of them."""
+    place = {name: i for i, name in enumerate(names)}
+    return np.array([place.get(text, -1) for text in texts.tolist()], dtype=np.int64)
+
+
 def _rows(table: Table, column: str, names: Sequence[str]) -> npt.NDArray[np.int64]:
     """Place of each row's name in ``names``, -1 where it is none of them."""
     if not column:
