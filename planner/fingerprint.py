@@ -52,7 +52,7 @@ def _column(series: pd.Series) -> bytes:
         values[np.isnan(values)] = np.nan
         return values.astype("<f8").tobytes()
     codes, words = pd.factorize(series)
-    return "\0".join(str(word) for word in words).encode() + b"\0\0" + codes.astype("<i4").tobytes()
+    return "\0".join(map(str, words.to_numpy(dtype=object))).encode() + b"\0\0" + codes.astype("<i4").tobytes()
 
 
 def _meter_files(meters: pd.DataFrame, folder: Path | None) -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -155,10 +154,19 @@ def _not_a_table(data: bytes) -> tuple[int, str, str, str] | None:
 
 def delimiter_of(text: str) -> tuple[str, int]:
     """The delimiter the header row shows without doubt (``;`` or ``,``) and the header's line."""
-    for number, line in enumerate(io.StringIO(text), start=1):
+    for number, line in enumerate(_text_lines(text), start=1):
         if line.strip():
             return (";" if ";" in line and "," not in line else ","), number
     return ",", 1
+
+
+def _text_lines(text: str) -> Iterator[str]:
+    """Line by line with its end, so that who wants only the first does not pay for all."""
+    begin = 0
+    while begin < len(text):
+        end = text.find("\n", begin) + 1 or len(text)
+        yield text[begin:end]
+        begin = end
 
 
 def _header(text: str, delimiter: str) -> list[str]:
@@ -249,7 +257,7 @@ def _crooked_rows(text: str, header: list[str], delimiter: str, file: str) -> It
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """(line, cells) of every row that is not blank, the header first; it ends where quotes make no sense."""
     csv.field_size_limit(max(LONGEST_CELL, len(text) + 1))
-    reader = csv.reader(io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n")), delimiter=delimiter)
+    reader = csv.reader(_text_lines(text.replace("\r\n", "\n").replace("\r", "\n")), delimiter=delimiter)
     begin = 1
     try:
         for cells in reader:

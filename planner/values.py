@@ -18,6 +18,7 @@ from planner.problems import shown, suggest
 from planner.tables import Column, Same, Setting, Table, Type, size_of
 
 ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+PLAIN_ID = r"\A[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}\z"  # no leading point: all but a few ids, found at once
 MOST = 10  # problems shown of one kind in one column
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -66,8 +67,9 @@ def typed(
             report(name, row, what, value, hint)
 
         out[column.name] = PARSERS[column.type](Cells(raw, column, tell, comma))
-    frame = pd.DataFrame(out)
-    for column in table.columns:
+    # arrays alone: pandas would first align the indexes of series
+    frame = pd.DataFrame({name: getattr(cells, "array", cells) for name, cells in out.items()})
+    for column in table.columns if length else ():
         if isinstance(column.default, Same):
             frame[column.name] = frame[column.name].fillna(frame[column.default.column])
         elif isinstance(column.default, Setting):
@@ -80,6 +82,8 @@ def typed(
 def _absent(column: Column, length: int) -> Any:
     """A column that a file does not have: its default in every row, or what means missing."""
     plain = None if isinstance(column.default, Same | Setting) else column.default
+    if not length and column.type is Type.WHOLE:
+        return np.empty(0, dtype=np.int64)
     match column.type:
         case Type.NUMBER | Type.WHOLE:
             return np.full(length, math.nan if plain is None else float(plain))  # type: ignore[arg-type]
@@ -125,8 +129,9 @@ def parse_text(cells: Cells) -> pd.Series:
 def parse_id(cells: Cells) -> pd.Series:
     text = _text(cells)
     _demand(cells, _blank(text))
-    uniques = pc.unique(text).to_pylist()
-    bad = [name for name in uniques if name and (not ID.fullmatch(name) or name in (".", ".."))]
+    uniques = pc.unique(text)
+    odd = uniques.filter(pc.invert(pc.match_substring_regex(uniques, PLAIN_ID))).to_pylist()
+    bad = [name for name in odd if name and (not ID.fullmatch(name) or name in (".", ".."))]
     if bad:
         rows = np.flatnonzero(np.asarray(pc.is_in(text, pa.array(bad, pa.string()))))
         hint = "an id has 1 to 64 of A-Z a-z 0-9 . _ - and is not a path; a name for people goes into label"

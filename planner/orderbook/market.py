@@ -193,8 +193,8 @@ def _ledger(part: Cleared, case: Case, grid: IntervalGrid) -> pd.DataFrame:
     frame = case.orders
     row = frame["row"].to_numpy(dtype=np.int64) - 1
     names = np.empty(int(row.max(initial=-1)) + 1, dtype=object)
-    who = frame["participant"].astype(object).where(frame["participant"] != "", frame["order_id"])
-    names[row] = "order:" + who.astype(str)
+    who = zip(*(frame[name].to_numpy(dtype=object).tolist() for name in ("participant", "order_id")), strict=True)
+    names[row] = [f"order:{participant or order}" for participant, order in who]
     accounts = names[part.outcome.energy.rows.row - 1]
     pro_rata = case.settings.settlement.uplift == "pro_rata"
     return settle_book(part.outcome, part.price_nano, part.rule, accounts, pd.DatetimeIndex(grid.starts), pro_rata)

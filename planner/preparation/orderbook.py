@@ -59,7 +59,7 @@ def _placed(desk: Desk, names: tuple[str, ...]) -> pd.DataFrame:
     """Rows of the delivery day with ``place``, ``sign``, ``kwh`` in whole Wh and ``submitted`` in nanoseconds."""
     orders, grid = desk.case.orders, desk.grid
     at = positions(orders, grid)
-    for stamp in orders["start"].to_numpy()[at == CROOKED][:10]:
+    for stamp in orders["start"][at == CROOKED][:10]:
         desk.problem("orders", "start is not the start of an interval", stamp, "move it to the grid")
     rows = orders[at >= 0]
     zone = pd.Index(names).get_indexer(pd.Index(rows["zone"].astype(object)))
@@ -111,6 +111,9 @@ def _groups(names: pd.Series) -> Ints:
 
 
 def _complexes(rows: pd.DataFrame, lot: float) -> Complexes:
+    if rows.empty:
+        none, nothing = np.empty(0, dtype=np.int64), np.empty(0)
+        return Complexes((), nothing, none, none, none, nothing, nothing, none, none, none, nothing)
     rows = rows.sort_values(["order_id", "place", "price_per_mwh", "kwh", "row"], kind="stable")
     of, ids = pd.factorize(rows["order_id"].astype(object))
     rows = rows.assign(of=of)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from planner.hierarchy import parents, upwards, zones
 from planner.problems import Problem
 from planner.timeseries import missing_words, on_grid, positions, summed_on_grid
-from planner.validation.common import each, in_file_order, rows_where
+from planner.validation.common import each, in_file_order, of, rows_where
 from planner_models.words import IntervalGrid
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ Wh = npt.NDArray[np.int64]
 ByNode = dict[str, Wh]
 
 
+@of("grid_prices")
 def prices_in_order(case: Case) -> Iterator[Problem]:
     """Exporting never earns more than importing costs, else the neighbour would pay for a circle."""
     grid = case.grid_prices
@@ -29,12 +30,14 @@ def prices_in_order(case: Case) -> Iterator[Problem]:
     yield from each(case, "grid_prices", wrong, what, grid["export_price_per_mwh"])
 
 
+@of("allocations")
 def one_unit_of_account(case: Case) -> Iterator[Problem]:
     known = {"electricity", *case.resources["resource"]}
     wrong = ~case.allocations["resource"].isin(known)
     yield from each(case, "allocations", wrong, "unknown resource", case.allocations["resource"])
 
 
+@of("allocations")
 def of_buildings_and_units(case: Case) -> Iterator[Problem]:
     nodes, allocations = case.nodes, case.allocations
     above = set(nodes.loc[~nodes["kind"].isin(["building", "unit", ""]), "node"])
@@ -42,6 +45,7 @@ def of_buildings_and_units(case: Case) -> Iterator[Problem]:
     yield from each(case, "allocations", wrong, "allocations are for buildings and units", allocations["node"])
 
 
+@of("allocations")
 def units_within_building(case: Case) -> Iterator[Problem]:
     grid = _comparable(case)
     if grid is None:

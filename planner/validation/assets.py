@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from planner.problems import Problem
 from planner.tables import size_of
 from planner.timegrid import Clock, moment, nominal_hours
-from planner.validation.common import each, rows_where
+from planner.validation.common import each, of, rows_where
 
 if TYPE_CHECKING:
     from planner.case import Case
@@ -20,6 +20,7 @@ TINY_KWH = 1e-9
 POWER = size_of("profile_kw")
 
 
+@of("loads")
 def loads_have_one_source(case: Case) -> Iterator[Problem]:
     loads = case.loads
     meter, profile = loads["meter"] != "", loads["profile"] != ""
@@ -28,6 +29,7 @@ def loads_have_one_source(case: Case) -> Iterator[Problem]:
     yield from each(case, "loads", ~meter & ~profile, "neither meter nor profile is given", loads["load"], hint)
 
 
+@of("loads")
 def loads_are_scaled(case: Case) -> Iterator[Problem]:
     """A profile in shares (_pu) is scaled by exactly one number."""
     loads = case.loads
@@ -39,6 +41,7 @@ def loads_are_scaled(case: Case) -> Iterator[Problem]:
     yield from each(case, "loads", wrong, "annual_kwh and peak_kw are both given", loads["profile"], "keep one")
 
 
+@of("profiles")
 def profile_names(case: Case) -> Iterator[Problem]:
     """The name of a profile says what its numbers are."""
     for name in case.profiles["profile"].unique():
@@ -48,11 +51,13 @@ def profile_names(case: Case) -> Iterator[Problem]:
             yield case.problem("profiles", row, "a profile's name must end in _kw or _pu", name, hint)
 
 
+@of("profiles")
 def profiles_are_not_negative(case: Case) -> Iterator[Problem]:
     profiles = case.profiles
     yield from each(case, "profiles", profiles["value"] < 0, "value is negative", profiles["value"])
 
 
+@of("solar", "wind")
 def plants_have_one_source(case: Case) -> Iterator[Problem]:
     for table in ("solar", "wind"):
         plants = case.tables[table]
@@ -73,6 +78,7 @@ def plants_have_one_source(case: Case) -> Iterator[Problem]:
             yield from each(case, table, by_weather, what, plants["plant"])
 
 
+@of("batteries")
 def batteries_hold_their_state(case: Case) -> Iterator[Problem]:
     b = case.batteries
     size = b["energy_kwh"]
@@ -100,6 +106,7 @@ def _moments(case: Case, table: str, columns: tuple[str, str], row: int) -> tupl
     return ends[0], ends[1]
 
 
+@of("vehicles")
 def vehicles_stay_long_enough(case: Case) -> Iterator[Problem]:
     vehicles = case.vehicles
     seen: dict[tuple[str, str], tuple[Any, Any] | Problem] = {}
@@ -123,6 +130,7 @@ def vehicles_stay_long_enough(case: Case) -> Iterator[Problem]:
             yield case.problem("vehicles", row, what, vehicles["vehicle"].iloc[row], "lower energy_kwh or raise max_kw")
 
 
+@of("vehicles")
 def vehicles_are_in_one_place(case: Case) -> Iterator[Problem]:
     """The stays of one vehicle that are given as instants do not overlap."""
     vehicles = case.vehicles
@@ -138,11 +146,13 @@ def vehicles_are_in_one_place(case: Case) -> Iterator[Problem]:
                 yield case.problem("vehicles", row, "two stays of one vehicle overlap", name)
 
 
+@of("vehicles")
 def vehicle_powers(case: Case) -> Iterator[Problem]:
     v = case.vehicles
     yield from each(case, "vehicles", v["min_kw"] > v["max_kw"], "min_kw is above max_kw", v["min_kw"])
 
 
+@of("appliances")
 def appliances_fit(case: Case) -> Iterator[Problem]:
     """The window holds the whole run, and the profile can be laid on the grid."""
     minutes = case.settings.interval_minutes
@@ -189,6 +199,7 @@ def profile_of(text: str) -> tuple[float, ...] | None:
     return powers if all(math.isfinite(p) and p >= 0 for p in powers) else None
 
 
+@of("flexible", "generators")
 def bands_are_open(case: Case) -> Iterator[Problem]:
     f, g = case.flexible, case.generators
     yield from each(case, "flexible", f["min_kw"] > f["max_kw"], "min_kw is above max_kw", f["min_kw"])

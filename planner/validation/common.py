@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from planner.problems import Problem
 from planner.settings import FILE, line_of_key
@@ -15,13 +18,41 @@ from planner.timegrid import zone
 
 if TYPE_CHECKING:
     from planner.case import Case
+    from planner.validation import Check
 
 MOST = 20
+
+
+def of(*tables: str) -> Callable[[Check], Check]:
+    """A check that speaks of rows of these tables alone: where none of them has any, it need not look."""
+
+    def looking(check: Check) -> Check:
+        @wraps(check)
+        def found(case: Case) -> Iterator[Problem]:
+            if any(len(case.tables[table]) for table in tables):
+                yield from check(case)
+
+        return found
+
+    return looking
 
 
 def rows_where(condition: Any) -> list[int]:
     """The rows at which a condition holds (missing means it does not)."""
     return [int(row) for row in np.flatnonzero(np.asarray(condition, dtype=bool))]
+
+
+def coded(texts: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """A text column as numbers of its different values, and these in the order in which they first stand there."""
+    found = pa.array(texts, from_pandas=True).dictionary_encode()
+    found = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+    codes = found.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, found.dictionary.to_numpy(zero_copy_only=False).tolist()
+
+
+def distinct(texts: pd.Series) -> list[str]:
+    """The different values of a text column, in the order in which they first stand there."""
+    return coded(texts)[1]
 
 
 def each(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from planner.problems import Problem
 from planner.tables import ASSETS, TABLES, Type
-from planner.validation.common import MOST, in_file_order, rows_where
+from planner.validation.common import MOST, distinct, in_file_order, rows_where
 
 if TYPE_CHECKING:
     from planner.case import Case
@@ -50,9 +50,12 @@ def one_spelling(case: Case) -> Iterator[Problem]:
         frame = case.tables[table.name]
         if table.column(key).type is not Type.ID or not len(frame):
             continue
+        names = distinct(frame[key])
+        if len({name.casefold() for name in names}) == len(names):
+            continue
         spellings: dict[str, str] = {}
-        for name in frame[key].unique():
-            seen = spellings.setdefault(str(name).casefold(), name)
+        for name in names:
+            seen = spellings.setdefault(name.casefold(), name)
             if seen != name:
                 row = rows_where(frame[key] == name)[0]
                 yield case.problem(table.name, row, f"{key} differs from '{seen}' only in case", name, "spell it alike")

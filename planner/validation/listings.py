@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from planner.problems import Problem
 from planner.timegrid import days_of, moment, months_of, nominal_hours, time_of_day
-from planner.validation.common import each, in_file_order, rows_where
+from planner.validation.common import each, in_file_order, of, rows_where
 
 if TYPE_CHECKING:
     from planner.case import Case
@@ -21,6 +21,7 @@ TARIFF_TIMES: tuple[tuple[str, Callable[[str], object], str], ...] = (
 )
 
 
+@of("tariffs")
 def tariff_times(case: Case) -> Iterator[Problem]:
     """from_time, to_time are clock times, days and months lists."""
     tariffs = case.tariffs
@@ -33,6 +34,7 @@ def tariff_times(case: Case) -> Iterator[Problem]:
                 yield case.problem("tariffs", row, f"{column} is not understood", text, hint)
 
 
+@of("tariffs")
 def tariff_rows_differ(case: Case) -> Iterator[Problem]:
     """A row that repeats another one in every column would be charged twice."""
     tariffs = case.tariffs
@@ -46,6 +48,7 @@ def tariff_rows_differ(case: Case) -> Iterator[Problem]:
             yield case.problem("tariffs", row, what, tariffs["tariff"].iloc[row], hint)
 
 
+@of("listings")
 def listings_have_a_window(case: Case) -> Iterator[Problem]:
     listings = case.listings
     for row, (start, end) in enumerate(zip(listings["start"], listings["end"], strict=True)):
@@ -60,6 +63,7 @@ def listings_have_a_window(case: Case) -> Iterator[Problem]:
             yield case.problem("listings", row, "end is not after start", f"{start} to {end}")
 
 
+@of("listings")
 def listings_of_wholes(case: Case) -> Iterator[Problem]:
     """What cannot be divided is listed in whole numbers."""
     whole = set(case.resources.loc[~case.resources["divisible"], "resource"])
@@ -69,6 +73,7 @@ def listings_of_wholes(case: Case) -> Iterator[Problem]:
     yield from each(case, "listings", wrong, what, listings["quantity"], "list a whole number, or set divisible")
 
 
+@of("listings")
 def listings_have_one_limit(case: Case) -> Iterator[Problem]:
     listings = case.listings
     hourly, total = listings["limit_price_per_unit_hour"].notna(), listings["limit_price_total"].notna()

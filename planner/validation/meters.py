@@ -11,7 +11,7 @@ from planner.hierarchy import upwards
 from planner.problems import Problem, suggest
 from planner.tables import INCLUDABLE
 from planner.timegrid import zone
-from planner.validation.common import in_file_order, rows_where
+from planner.validation.common import in_file_order, of, rows_where
 
 if TYPE_CHECKING:
     from planner.case import Case
@@ -20,6 +20,7 @@ BEHIND = {"solar": "solar", "batteries": "battery", "vehicles": "vehicle", "appl
 """Tables of assets that may stand behind a load's meter, with their word in meter_includes."""
 
 
+@of("meters")
 def files_are_there(case: Case) -> Iterator[Problem]:
     """``file`` is a relative path below meters/ that leads to a file."""
     for row, name in enumerate(case.meters["file"]):
@@ -36,6 +37,7 @@ def files_are_there(case: Case) -> Iterator[Problem]:
                 yield case.problem("meters", row, "there is no such file below meters/", name, suggest(name, near))
 
 
+@of("meters")
 def known_timezones(case: Case) -> Iterator[Problem]:
     for row, name in enumerate(case.meters["timezone"]):
         try:
@@ -44,6 +46,7 @@ def known_timezones(case: Case) -> Iterator[Problem]:
             yield case.problem("meters", row, "unknown timezone", name, "write an IANA name, as Europe/Stockholm")
 
 
+@of("meters")
 def one_meter_per_channel(case: Case) -> Iterator[Problem]:
     """Two meters of one node on one channel would count energy twice, unless one is part of the other."""
     meters = case.meters
@@ -61,6 +64,7 @@ def one_meter_per_channel(case: Case) -> Iterator[Problem]:
             yield case.problem("meters", row, what, meters["meter"].iloc[row], hint)
 
 
+@of("meters")
 def sub_meters_end(case: Case) -> Iterator[Problem]:
     """No meter is a part of itself, directly or through others."""
     meters = case.meters
@@ -71,6 +75,7 @@ def sub_meters_end(case: Case) -> Iterator[Problem]:
             yield case.problem("meters", row, "a meter is part of itself", " > ".join([*path, name]))
 
 
+@of("loads")
 def known_includes(case: Case) -> Iterator[Problem]:
     for row, text in enumerate(case.loads["meter_includes"]):
         words = includes(text)
@@ -87,6 +92,7 @@ def includes(text: str) -> set[str]:
     return {word.strip() for word in text.split(";") if word.strip()}
 
 
+@of("loads")
 def behind_the_meter_is_said(case: Case) -> Iterator[Problem]:
     """A modelled asset on the node of a metered load is in meter_includes, or its history would count twice.
 

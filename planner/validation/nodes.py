@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from planner.hierarchy import parents, upwards
 from planner.problems import Problem, suggest
-from planner.validation.common import each, in_file_order, rows_where
+from planner.validation.common import each, in_file_order, of, rows_where
 
 if TYPE_CHECKING:
     from planner.case import Case
 
 
+@of("nodes")
 def known_parents(case: Case) -> Iterator[Problem]:
     nodes = case.nodes
     known, above = set(nodes["node"]), nodes.loc[nodes["kind"] != "unit", "node"]
@@ -21,6 +22,7 @@ def known_parents(case: Case) -> Iterator[Problem]:
         yield case.problem("nodes", row, "unknown parent", parent, suggest(parent, above))
 
 
+@of("nodes")
 def one_root(case: Case) -> Iterator[Problem]:
     nodes = case.nodes
     roots = in_file_order(case, "nodes", rows_where((nodes["parent"] == "") & (nodes["node"] != "")))
@@ -57,6 +59,7 @@ def cycles(case: Case) -> Iterator[Problem]:
         safe.update(path)
 
 
+@of("nodes")
 def kinds_nest(case: Case) -> Iterator[Problem]:
     """A unit stands in a building, a building in neither of the two, and nothing stands in a unit."""
     nodes = case.nodes
@@ -73,6 +76,7 @@ def kinds_nest(case: Case) -> Iterator[Problem]:
     yield from each(case, "nodes", wrong, "only units stand in a building, and nothing in a unit", nodes["parent"])
 
 
+@of("nodes")
 def no_loss_on_units(case: Case) -> Iterator[Problem]:
     nodes = case.nodes
     wrong = (nodes["kind"] == "unit") & (nodes["loss_ratio"] > 0)

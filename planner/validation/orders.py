@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from planner.hierarchy import upwards
 from planner.problems import Problem
 from planner.tables import BY_NAME, Type
 from planner.timeseries import positions
-from planner.validation.common import MOST, each, in_file_order
+from planner.validation.common import MOST, each, in_file_order, of
 
 if TYPE_CHECKING:
     from planner.case import Case
 
 
+@of("orders")
 def prices_within_limits(case: Case) -> Iterator[Problem]:
     orders, market = case.orders, case.settings.market
     price = orders["price_per_mwh"]
@@ -25,11 +27,13 @@ def prices_within_limits(case: Case) -> Iterator[Problem]:
     yield from each(case, "orders", wrong, what, price)
 
 
+@of("orders")
 def quantities_are_given(case: Case) -> Iterator[Problem]:
     orders = case.orders
     yield from each(case, "orders", orders["quantity_kwh"].isna(), "quantity_kwh is missing", orders["order_id"])
 
 
+@of("orders")
 def one_kind_each(case: Case) -> Iterator[Problem]:
     """All rows of one order have one kind, side, zone and moment; those of a block one price and ratio as well."""
     orders = case.orders
@@ -52,11 +56,12 @@ def one_kind_each(case: Case) -> Iterator[Problem]:
 
 def _differs(case: Case, rows: pd.DataFrame, column: str) -> Iterator[Problem]:
     """The rows whose value differs from that of the order's first row in the file."""
-    rows = rows[_readable(rows, column)]
+    rows = rows.loc[_readable(rows, column), ["order_id", column]]
     if not len(rows):
         return
-    count = rows.groupby("order_id")[column].nunique(dropna=False)
-    for name in count.index[count > 1][:MOST]:
+    order, value = pd.factorize(rows["order_id"])[0], pd.factorize(rows[column])[0]
+    first_of = value[np.unique(order, return_index=True)[1]]
+    for name in sorted(set(rows["order_id"][value != first_of[order]]))[:MOST]:
         group = in_file_order(case, "orders", [int(i) for i in rows.index[rows["order_id"] == name]])
         values = rows[column]
         first = group[0]
@@ -75,6 +80,7 @@ def _readable(rows: pd.DataFrame, column: str) -> pd.Series:
     return pd.Series(True, index=rows.index)
 
 
+@of("orders")
 def columns_fit_the_kind(case: Case) -> Iterator[Problem]:
     """What only one kind of order has is left empty by the others."""
     orders = case.orders
@@ -91,12 +97,14 @@ def columns_fit_the_kind(case: Case) -> Iterator[Problem]:
     yield from each(case, "orders", wrong, "a complex order sells", orders["order_id"])
 
 
+@of("orders")
 def complex_costs_agree(case: Case) -> Iterator[Problem]:
     """fixed_cost stands on every row of a complex order alike."""
     orders = case.orders
     yield from _differs(case, orders[orders["kind"] == "complex"], "fixed_cost")
 
 
+@of("orders")
 def said_once(case: Case) -> Iterator[Problem]:
     """A step of an order has one row per interval and price, a block one row per interval."""
     orders = case.orders
@@ -128,6 +136,7 @@ def _times(case: Case, rows: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
+@of("orders")
 def minima_can_be_met(case: Case) -> Iterator[Problem]:
     """min_quantity_kwh stands once per interval of a complex order, and its steps there add up to as much."""
     orders = case.orders
@@ -168,6 +177,7 @@ def orders_stay_in_one_day(case: Case) -> Iterator[Problem]:
     yield from each(case, "orders", outside & ~crooked, words, orders["start"], hint)
 
 
+@of("orders")
 def parents_are_blocks(case: Case) -> Iterator[Problem]:
     """A parent is a block, and no family is its own ancestor."""
     orders = case.orders

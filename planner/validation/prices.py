@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from planner.problems import Problem
-from planner.validation.common import each
+from planner.validation.common import each, of
 
 if TYPE_CHECKING:
     from planner.case import Case
 
 
+@of("loads")
 def values_of_loads(case: Case) -> Iterator[Problem]:
     """The value of a load does not exceed the price cap: nobody can be asked for more."""
     cap, value = case.settings.market.price_cap, case.loads["value_per_mwh"]
     yield from each(case, "loads", value > cap, f"value_per_mwh is above the price cap {cap:g}", value)
 
 
+@of("grid_prices")
 def prices_of_the_grid(case: Case) -> Iterator[Problem]:
     """Whoever imports or exports at the margin sets the price of a zone, and prices keep to floor and cap."""
     market = case.settings.market

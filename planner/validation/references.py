@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from planner.problems import Problem, suggest
 from planner.tables import ASSETS
-from planner.validation.common import MOST, each, rows_where
+from planner.validation.common import MOST, distinct, each, of, rows_where
 
 if TYPE_CHECKING:
     from planner.case import Case
@@ -38,17 +38,15 @@ BUILT_IN = {"resources": {"electricity"}}
 def known_names(case: Case) -> Iterator[Problem]:
     """Every reference finds its row."""
     for table, column, target, key in REFERENCES:
-        if target in case.broken or not len(case.tables[table]):
+        if target in case.broken or not any(distinct(case.tables[table][column])):
             continue
-        known = set(case.tables[target][key].unique()) | BUILT_IN.get(target, set())
+        known = set(distinct(case.tables[target][key])) | BUILT_IN.get(target, set())
         yield from _unknown(case, table, column, known, key if target == "nodes" else column)
 
 
 def _unknown(case: Case, table: str, column: str, known: set[str], word: str) -> Iterator[Problem]:
     used = case.tables[table][column]
-    if not len(used):
-        return
-    missing = [name for name in used.unique() if name and name not in known]
+    missing = [name for name in distinct(used) if name and name not in known]
     for name in missing[:MOST]:
         row = rows_where(used == name)[0]
         yield case.problem(table, row, f"unknown {word}", name, suggest(name, known))
@@ -70,7 +68,7 @@ def known_zones(case: Case) -> Iterator[Problem]:
 def _one_spelling(case: Case) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for table, column in ZONED:
-        for name in case.tables[table][column].unique():
+        for name in distinct(case.tables[table][column]):
             other = seen.setdefault(name.casefold(), name)
             if other != name:
                 row = rows_where(case.tables[table][column] == name)[0]
@@ -89,6 +87,7 @@ def assets_in_buildings(case: Case) -> Iterator[Problem]:
         yield from each(case, table, frame["node"].isin(above), "an asset outside a building", frame["node"], hint)
 
 
+@of("flexible")
 def one_node_each(case: Case) -> Iterator[Problem]:
     """An asset that has several rows stays at one node in all of them."""
     for table, key in (("flexible", "load"),):
