@@ -6,7 +6,8 @@ Every run is a process of its own, one after the other; seconds are CPU time (us
 process and once from reading the files to the last one written, imports apart, with the wall clock beside it.  Ours
 reads the case, clears it without paradoxically accepted orders, settles, writes and audits; the bare model reads it,
 finds the greatest welfare and its multipliers, and writes what every row trades and every price.  Both import all they
-use before the clock starts; what our audit takes of the whole stands beside it.  The rivals are installed from PyPI, each into an environment of its own in a temporary folder (or taken from --rivals); where that
+use before the clock starts; what our audit takes of the whole stands beside it.  The rivals are installed from PyPI,
+each into an environment of its own in a temporary folder (or taken from --rivals); where that
 fails, the reason is printed.  Real days are used where ../shared lies beside the repository.
 """
 
@@ -62,8 +63,10 @@ def run(command: Sequence[object]) -> Took:
 
 
 OURS = """
-import json, sys, time, planner, planner.orderbook
+import json, sys, time, planner, planner.orderbook, pyarrow.pandas_compat
 from planner.audit import audit
+from planner.validation import checks
+checks()
 took = []
 def timed(folder):
     began = time.process_time()
