@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from planner.audit.acceptances import Book, read_acceptances
 from planner.audit.document import read_json
 from planner.audit.evidence import Evidence
 from planner.audit.grid import Grid
 from planner.audit.ledgers import Ledger, read_ledger
-from planner.audit.market import Book, Market, read_acceptances
+from planner.audit.market import Market
 from planner.audit.series import Series, case_series, names_of
 from planner.audit.table import Numbers, Wh
 from planner.audit.terms import Terms

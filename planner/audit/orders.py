@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from planner.audit.acceptances import Book
 from planner.audit.findings import Findings
-from planner.audit.market import ROUNDING_WH, Book, Market
+from planner.audit.market import ROUNDING_WH, Market
 from planner.audit.table import Numbers, Table, Wh
 
 FILE = "market/acceptances.csv"

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from planner.audit.acceptances import quantities_wh
 from planner.audit.assets import WH_PER_MWH
 from planner.audit.balance import exchange_limits
 from planner.audit.evidence import Evidence
 from planner.audit.findings import Findings
-from planner.audit.market import Market, quantities_wh
+from planner.audit.market import Market
 from planner.audit.money import UNSAID, words_alone
 from planner.audit.objective import EXACT, market_cost, number
 from planner.audit.opportunity import of_market
