@@ -16,7 +16,7 @@ from planner.security.churn import CHANGED, LOCKED, Standing, standing
 from planner.security.enrolment import EnrolledUnit, Enrolment, Level
 from planner.security.gate import Decision, Gate, Refusal, Release, ReleaseCandidate, Step
 from planner.security.policy import EXCHANGE, Policy
-from planner.security.releases import NoLedgerError, ReleaseLedger
+from planner.security.releases import NoLedgerError, ReleaseLedger, Said
 from planner.security.reviews import Reviews
 from planner.security.slot import Slot
 
@@ -159,6 +159,63 @@ def test_one_who_moves_where_nobody_did_is_a_change(site: Site) -> None:
     assert step(site.say(everybody, day(1), moved, clear="summed")) is Step.SUCCESSIVE
 
 
+def said_by(group: str, roster: str, **moved: str) -> Said:
+    """Places are two letters, building and occupant; ``moved`` has the hashes of their positions."""
+    return Said(group, frozenset((p[0], p[1]) for p in roster.split()), {(p[0], p[1]): h for p, h in moved.items()})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "changed"),
+    [
+        (said_by("g", "a1 a2", a1="x"), said_by("g", "a1", a1="y"), "a1"),
+        (said_by("g", "a1 a2", a2="x"), said_by("g", "a1"), "a2"),  # one group: also who is on one roster alone
+        (said_by("g", "a1 b1", b1="x"), said_by("g", "a1"), "b1"),  # and in a building of one of them alone
+        (said_by("g", "a1 a2", a1="x", a2="x"), said_by("h", "a1 b1", a1="y"), "a1"),
+        (said_by("g", "a1", a1="x", b1="x"), said_by("h", "a1 b1", a1="x"), ""),  # on one roster alone
+        (said_by("g", "a1", a1="x", a3="x"), said_by("h", "a1", a1="x"), "a3"),  # joined since, on neither
+        (said_by("g", "a1 b1", a1="x", b1="x"), said_by("h", "a1 c1", a1="x", c1="x"), ""),  # not of both
+        (said_by("g", "a1 b1", b1="x", b2="y"), said_by("h", "a1 c1", b2="x"), "b2"),  # spoken for, all new there
+    ],
+)
+def test_whose_position_two_answers_tell_apart(one: Said, other: Said, changed: str) -> None:
+    expected = {(place[0], place[1]) for place in changed.split()}
+    assert one.changed(other) == other.changed(one) == expected
+
+
+def test_a_group_is_held_against_all_that_bore_its_name(site: Site) -> None:
+    """A name that stood for others before; of other names, only what is about the same people."""
+    slot = day(1)
+    assert isinstance(site.say(site.enrolled(range(20), slot), slot), Release)
+    strangers = Enrolment("b", Level.BUILDING, units(range(20), "z"))
+    places = strangers.places
+    assert [said.group for said in site.ledger.said_of(slot, places, "b")] == ["b"]
+    assert list(site.ledger.said_of(slot, places, "c")) == []
+    assert [spoken.group for spoken in site.ledger.same_day(strangers, slot)] == ["b"]
+    assert site.ledger.same_day(replace(strangers, group="c"), slot) == []
+    known = site.enrolled(range(20), slot)
+    assert [said.group for said in site.ledger.said_of(slot, known.places, "c")] == ["b"]
+
+
+def test_two_sites_know_nobody_by_the_same_name(tmp_path: Path) -> None:
+    """Occupants, positions and rosters are salted: what one ledger holds cannot be looked up in another."""
+    slot, held = day(1), []
+    for name in ("one", "two"):
+        site = Site(ReleaseLedger(tmp_path / f"{name}.sqlite"))
+        plain = Enrolment("b", Level.BUILDING, units(range(20)))
+        site.ledger.fix_roster(slot.epoch, plain.members)
+        plain = replace(plain, fixed=plain.members)
+        candidate = ReleaseCandidate(plain, "commit", "c", 0, {}, np.full((20, 2), 50, dtype=np.int64), slot)
+        assert isinstance(site.say(plain, slot), Release)
+        site.ledger.close()
+        with closing(sqlite3.connect(tmp_path / f"{name}.sqlite")) as db:
+            (roster,) = db.execute("SELECT sha256 FROM roster").fetchone()
+        digests = set(site.ledger.would_say(candidate).digests.values())
+        assert len(digests) == 1, "equal positions look alike within a site"
+        held.append({site.ledger.hashed("b-o001"), *digests, roster})
+        site.ledger.close()
+    assert held[0].isdisjoint(held[1])
+
+
 # --- the same day again
 
 
@@ -233,6 +290,13 @@ def test_T_P15_one_in_the_place_of_another(site: Site) -> None:
     of = town(site, a=20, x=1, y=1)
     assert isinstance(site.say(of("ax"), day(1)), Release)
     assert step(site.say(of("ay"), day(1))) is Step.DIFFERENCING
+
+
+def test_a_neighbour_that_nobody_shares_makes_no_difference(site: Site) -> None:
+    of = town(site, a=20, x=1, z=20)
+    assert isinstance(site.say(of("ax"), day(1)), Release)
+    assert isinstance(site.say(of("z"), day(1)), Release)
+    assert step(site.say(of("a"), day(1))) is Step.DIFFERENCING
 
 
 def test_one_occupant_of_two_buildings_is_one_change(site: Site) -> None:
