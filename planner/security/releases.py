@@ -321,10 +321,7 @@ class ReleaseLedger:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction, or part of the one under way."""
-        if self._db.in_transaction:
-            yield
-            return
+        """One transaction."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
