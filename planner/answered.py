@@ -36,7 +36,8 @@ class Prices:
 class Answered:
     """The outcome of a mode.  Costs in currency over the horizon.
 
-    ``bound`` is proven for the objective; ``proven`` is v_b of every building at its published node price;
+    ``without_trade`` is every building's cost without trade; ``bound`` is proven for the objective; ``proven`` is v_b
+    of every building at its published node price;
     ``refrained`` groups fell back on no trade for the network's sake; ``mute`` ones (with the reason) said too little
     to take part and trade at the default tariff, ``faults`` being those of them that failed.  ``market_x`` are the
     values of the marketplace's columns for the schedules' positions.  What the rounds themselves know of a group is
@@ -45,7 +46,7 @@ class Answered:
     """
 
     schedules: Mapping[str, Schedule]
-    without_trade: Mapping[str, Schedule]
+    without_trade: Mapping[str, float]
     market_x: Floats
     prices: Prices
     bound: float

@@ -26,7 +26,7 @@ from planner.certifying import certify
 from planner.closing import close
 from planner.contracts import contract_prices
 from planner.desk import Clock, Desk
-from planner.fleets import fleet_of
+from planner.fleets import Where, fleet_of
 from planner.history import History, clear_id_of, ledger_beside
 from planner.ledger import RoundLog, Run, add_file, begin, read_run, refuse_taken, write_run
 from planner.preparation import prepare
@@ -85,6 +85,7 @@ def clear(
     _refuse([*validate(case), *_rule_is_there(case), *(_may_be_compared(case) if price_of_locality else ())])
     if out is not None:
         refuse_taken(Path(out), force)
+    where = _begun(case, wishes)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="planner-")) / "run"
 
     tell("reading meters and forecasting")
@@ -100,7 +101,7 @@ def clear(
     clock = Clock(began, limit_s(case, wishes, dt.datetime.now(dt.UTC)))
     start = earlier_prices(wishes.warm, city, case.settings.timezone) if wishes.warm else None
     log = _log(case, wishes, folder, force, tell) if out is not None else None
-    desk = Desk(case, city, policy, present.groups, clock, history, wishes.where, log, start, tell)
+    desk = Desk(case, city, policy, present.groups, clock, history, where, log, start, tell)
     with closing(desk):
         answered = desk.answer()
     privacy = inside(desk, clear_id_of(case), answered.mute)
@@ -144,6 +145,13 @@ def clear(
             force=force,
         )
         return _audited(folder)
+
+
+def _begun(case: Case, wishes: Wishes) -> Where:
+    """Where gateways run, with its processes begun if there will be rounds: they import while the city is prepared."""
+    if case.settings.solver.mode != "decentralised":
+        return wishes.where
+    return wishes.where.begun(int((case.nodes["kind"] == "unit").sum()) * len(case.grid))
 
 
 def _price_of_privacy(desk: Desk, present: Attendance, answered: Answered, unheard: Mapping[str, Schedule]) -> float:

@@ -62,7 +62,7 @@ def _building(
     is_dark = building.id in dark
     schedule = dark[building.id] if is_dark else answered.schedules[building.id]
     node = node_price(city, building, answered.prices)
-    alone = schedule.cost if is_dark else answered.without_trade[building.id].cost
+    alone = schedule.cost if is_dark else answered.without_trade[building.id]
     proven = answered.proven.get(building.id, schedule.cost)
     return close_building(city, group, schedule, node, alone, proven, default_tariff if is_dark else None)
 

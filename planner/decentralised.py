@@ -47,7 +47,7 @@ def clear_in_rounds(
     )
     agreed = coordinate(master, fleet, rules)
     agreed, prices, proven, bound = _certified(master, fleet, agreed, gap, tick, seconds_left)
-    kept = _kept(fleet, agreed)
+    kept = {name: proven.kept[name] for g in agreed.commitments for name in fleet.groups[g].buildings if proven.kept}
     names = {g: fleet.groups[g].id for g in agreed.commitments}
     held = agreed.supported
     value, proof = (agreed.value, bound) if held is None else (held.cost, held.bound)
@@ -85,10 +85,14 @@ def _guessed(master: Master, zone: Floats) -> Prices:
 
 @dataclass(frozen=True)
 class Proven:
-    """v_b at the published node prices: of every building that is here, and their sum over all groups that trade."""
+    """v_b at the published node prices: of every building that is here, and their sum over all groups that trade.
+
+    ``kept`` is what the buildings keep to themselves beside; nothing where gateways keep their own papers.
+    """
 
     by_building: Mapping[str, float]
     total: float
+    kept: Mapping[str, Kept]
 
 
 def _certified(
@@ -149,7 +153,7 @@ def _proven(fleet: Fleet, agreed: Agreement, lost: dict[int, Silence], round: in
     kept = fleet.kept()
     if kept is None:
         summed = fleet.summed_bound(round)
-        return Proven({}, -np.inf if summed is None else summed / MICRO)
+        return Proven({}, -np.inf if summed is None else summed / MICRO, {})
     for g, made in agreed.commitments.items():
         own = [kept[name] for name in fleet.groups[g].buildings if name in kept]
         if len(own) < len(fleet.groups[g].buildings):
@@ -158,15 +162,7 @@ def _proven(fleet: Fleet, agreed: Agreement, lost: dict[int, Silence], round: in
             lost.setdefault(g, Fault("does not keep its word"))
     there = [g for g in agreed.commitments if g not in lost]
     proven = {name: kept[name].proven for g in there for name in fleet.groups[g].buildings}
-    return Proven(proven, sum(proven.values()))
-
-
-def _kept(fleet: Fleet, agreed: Agreement) -> dict[str, Kept]:
-    """What the buildings of the groups that take part keep to themselves, group by group."""
-    kept = fleet.kept()
-    if kept is None:
-        return {}
-    return {name: kept[name] for g in agreed.commitments for name in fleet.groups[g].buildings}
+    return Proven(proven, sum(proven.values()), kept)
 
 
 def _log(agreed: Agreement, fleet: Fleet, lot_wh: int) -> list[Mapping[str, Any]]:

@@ -29,13 +29,13 @@ W_co = TypeVar("W_co", covariant=True)
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What a building knows at the end and tells nobody: its schedules, and v_b at its published node price.
+    """What a building knows at the end and tells nobody: its schedule, and v_b at its published node price.
 
-    ``proven`` is minus infinity until ``BoundAt`` was asked.
+    ``without_trade`` is its cost without trade; ``proven`` is minus infinity until ``BoundAt`` was asked.
     """
 
     schedule: Schedule
-    without_trade: Schedule
+    without_trade: float
     proven: float
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from planner.beside import LARGE, cores
 from planner.cluster import RayPlace, join
 from planner.fitting import EVER, most_at_once
-from planner.pool import ProcessPlace
+from planner.pool import ProcessPlace, Standby
 from planner.problems import InvalidInput, Problem
 from planner.spread import MakePlace
 
@@ -28,7 +28,7 @@ class Where:
 
     ``fits`` itself to the city where nobody named a fleet: words do not depend on it.  ``memory_gib`` is what the
     models of all places may take (of each machine of a cluster: all there is, if nobody says); ``most`` groups of a
-    place have theirs at once.
+    place have theirs at once.  ``standby`` are processes that were begun early.
     """
 
     places: int = 0
@@ -36,20 +36,30 @@ class Where:
     fits: bool = False
     memory_gib: float | None = None
     most: int = EVER
+    standby: Standby | None = None
 
     def for_city(self, unit_intervals: int, groups: int) -> Where:
         """As named; else one process a core for a large city."""
-        places = self.places
-        if self.fits and unit_intervals >= LARGE and (cores() > 1 or self.memory_gib is not None):
-            places = cores()
+        places = self._places(unit_intervals)
         if not places or (self.cluster and self.memory_gib is None):
             return self
         most = most_at_once(unit_intervals, groups, places, self.memory_gib)
         return replace(self, places=places, fits=False, most=most)
 
+    def _places(self, unit_intervals: int) -> int:
+        fits = self.fits and unit_intervals >= LARGE and (cores() > 1 or self.memory_gib is not None)
+        return cores() if fits else self.places
+
+    def begun(self, unit_intervals: int) -> Where:
+        """The same with processes begun, for a city of about that size: as many as can import at once."""
+        places = 0 if self.cluster else min(self._places(unit_intervals), cores())
+        return replace(self, standby=Standby(places)) if places else self
+
     def maker(self, gated: bool) -> MakePlace:
         """How a place is made; ``gated`` gateways also tell the units' positions to their gate."""
-        return partial(RayPlace if self.cluster else ProcessPlace, gated=gated, most=self.most)
+        if self.cluster:
+            return partial(RayPlace, gated=gated, most=self.most)
+        return partial(ProcessPlace, gated=gated, most=self.most, standby=self.standby)
 
 
 LOCAL = Where()

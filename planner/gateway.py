@@ -229,7 +229,7 @@ class LocalGateway:
         if not self.schedules:
             return {}
         rows = zip(self.buildings, self.schedules, self.without_trade, self.proven, strict=True)
-        return {b.id: Kept(schedule, alone, proven) for b, schedule, alone, proven in rows}
+        return {b.id: Kept(schedule, alone.cost, proven) for b, schedule, alone, proven in rows}
 
     @property
     def spent(self) -> Spent:

@@ -53,7 +53,7 @@ def clear_in_one(
     dual = sum(proven.values()) + master.market_value(y) if locality is not Locality.STRICT else -np.inf
     return Answered(
         schedules=schedules,
-        without_trade=alone,
+        without_trade={name: s.cost for name, s in alone.items()},
         market_x=dispatched.x,
         prices=prices,
         bound=max(found.solution.bound, dual),

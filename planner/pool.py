@@ -12,17 +12,37 @@ from typing import Any
 from planner.beside import fresh_interpreter
 from planner.fitting import EVER
 from planner.fleet import Kept
+from planner.gateway import Plan
+from planner.schedule import Parts, Schedule
 from planner.spread import Bench, GoneError, LateError, Order, Recipe, Told
+from planner_models.words import Building
 
 CLOSING_S = 2.0
 KEPT_S = 600.0
 
 
+class Standby:
+    """Processes begun before there is anything to do: they import while the city is still being prepared.
+
+    Who is not taken ends when this does, with its pipe.
+    """
+
+    def __init__(self, processes: int) -> None:
+        self._ready = [fresh_interpreter(__name__) for _ in range(processes)]
+
+    def take(self) -> tuple[subprocess.Popen[bytes], Connection]:
+        """One of them, or a new one where all are taken."""
+        return self._ready.pop() if self._ready else fresh_interpreter(__name__)
+
+
 class ProcessPlace:
     """A process that answers until its pipe is closed; it goes when this process goes."""
 
-    def __init__(self, recipes: Mapping[int, Recipe], gated: bool, most: int = EVER) -> None:
-        self.process, self.pipe = fresh_interpreter(__name__)
+    def __init__(
+        self, recipes: Mapping[int, Recipe], gated: bool, most: int = EVER, standby: Standby | None = None
+    ) -> None:
+        self.process, self.pipe = fresh_interpreter(__name__) if standby is None else standby.take()
+        self.buildings = _buildings(recipes)
         self._send((dict(recipes), gated, most))
 
     def tell(self, orders: Sequence[tuple[int, Order]]) -> None:
@@ -37,7 +57,11 @@ class ProcessPlace:
 
     def kept(self) -> Mapping[str, Kept]:
         self._send(None)
-        return dict(self._receive(KEPT_S))
+        return {name: self._whole(name, *kept) for name, kept in self._receive(KEPT_S).items()}
+
+    def _whole(self, name: str, schedule: Parts | Schedule, alone: float, proven: float) -> Kept:
+        made = schedule.made(self.buildings[name]) if isinstance(schedule, Parts) else schedule
+        return Kept(made, alone, proven)
 
     def close(self) -> None:
         self.pipe.close()
@@ -71,7 +95,7 @@ def work(descriptor: int) -> None:
         while True:
             orders = pipe.recv()
             if orders is None:
-                pipe.send(bench.kept())
+                pipe.send(_slim(bench))
                 continue
             bench.expect(orders)
             for g, order in orders:
@@ -79,3 +103,17 @@ def work(descriptor: int) -> None:
                     pipe.send(told)
     except (EOFError, OSError):
         return
+
+
+def _slim(bench: Bench) -> dict[str, tuple[Parts | Schedule, float, float]]:
+    """What buildings keep, less what whoever asks knows of them: half of it, and most of the objects."""
+    known = _buildings(bench.recipes)
+    return {
+        name: (Parts.of(own.schedule) if name in known else own.schedule, own.without_trade, own.proven)
+        for name, own in bench.kept().items()
+    }
+
+
+def _buildings(recipes: Mapping[int, Recipe]) -> dict[str, Building]:
+    """The buildings that recipes name, which are known at both ends of a pipe."""
+    return {b.id: b for recipe in recipes.values() if isinstance(recipe, Plan) for b in recipe.buildings}

@@ -81,6 +81,34 @@ class Schedule:
         )
 
 
+class Parts(NamedTuple):
+    """A schedule without what is known of its building: what travels between processes; arrays (units, intervals)."""
+
+    use_wh: Ints
+    withheld_wh: Ints
+    loss_wh: Wh
+    cost: float
+    assets: tuple[AssetRows, ...]
+    overlaps: bool
+
+    @staticmethod
+    def of(schedule: Schedule) -> Parts:
+        use = np.array([u.use_wh for u in schedule.units])
+        withheld = np.array([u.withheld_wh for u in schedule.units])
+        return Parts(use, withheld, schedule.loss_wh, schedule.cost, schedule.assets, schedule.overlaps)
+
+    def made(self, building: Building) -> Schedule:
+        """The schedule of ``building`` that this is of."""
+        rows = zip(building.units, self.use_wh, allocated_wh(building), self.withheld_wh, strict=True)
+        units = tuple(ClearedUnit(u.id, u.occupant, *own) for u, *own in rows)
+        return Schedule(building, units, self.loss_wh, self.cost, self.assets, self.overlaps)
+
+
+def allocated_wh(building: Building) -> Ints:
+    """What every unit is allotted, (units, intervals)."""
+    return np.rint(np.array([u.allocation_kwh for u in building.units]) * 1000).astype(np.int64)
+
+
 def _no_dispatch() -> pd.DataFrame:
     """A building without any asset: the columns alone."""
     kinds = {"unit": "str", "asset": "str", "interval": "int64", "start": "datetime64[us, UTC]", "on": "Int8"}
@@ -182,7 +210,7 @@ class _Frame:
 
     def __init__(self, building: Building) -> None:
         self.building = building
-        self.allocation = np.rint(np.array([u.allocation_kwh for u in building.units]) * 1000).astype(np.int64)
+        self.allocation = allocated_wh(building)
         self.reserve = np.array([u.reserve_per_mwh for u in building.units])
 
     def order(self, mine: Ints, units: list[int], keys: list[tuple[str, str]]) -> None:

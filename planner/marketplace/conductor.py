@@ -169,10 +169,7 @@ def _of_groups(market: Market, answered: Answered) -> Answered:
         name: Schedule(places[name], (), c.position_wh, c.cost_micro / 1e6, (), False)
         for name, c in answered.commitments.items()
     }
-    alone = {
-        name: Schedule(places[name], (), np.zeros_like(c.position_wh), answered.alone_micro[name] / 1e6, (), False)
-        for name, c in answered.commitments.items()
-    }
+    alone = {name: answered.alone_micro[name] / 1e6 for name in answered.commitments}
     return replace(answered, schedules=made, without_trade=alone)
 
 

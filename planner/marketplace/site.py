@@ -156,7 +156,7 @@ class Site:
         default = None if settled.taken else tariff.pair
         if settled.taken:
             (kept,) = self.gateway.kept().values()
-            schedule, alone, proven = kept.schedule, kept.without_trade.cost, kept.proven
+            schedule, alone, proven = kept.schedule, kept.without_trade, kept.proven
         else:
             schedule = self._dark()
             alone = proven = schedule.cost
