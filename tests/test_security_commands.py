@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -152,6 +153,30 @@ def test_what_an_old_system_may_put_before_the_bridge(town: Call) -> None:
     assert len(list(Path("out").glob("*.envelope"))) == 1
     (answers / "half.csv").write_text(f"message,state\n{message},done\n")
     assert "signed 1 answer of half.csv" in town(*bridge).out
+
+
+def test_an_alert_that_no_marketplace_takes_waits_and_is_not_lost(town: Call) -> None:
+    """It lies in the node's outgoing box; nobody has acknowledged it, and the sender can see so."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    sent = town("alert", "send", "smoke", "fire", "b1", "--to", nobody)
+    assert (sent.code, "refused" in sent.err, "smoke/outgoing" in sent.err) == (1, True, True)
+    assert len(list(Path("smoke/outgoing").iterdir())) == 1
+    answers = [(row["to"], row["answer"]) for row in town("alert", "status", "smoke", "--json").told["sent"]]
+    assert answers == [("b1", None), ("fire", None), ("house", None)]
+    assert "NONE YET" in town("alert", "status", "smoke").out
+    assert town("alert", "send", "smoke", "fire", "b1").code == 0, "without --to it waits for the node's station"
+    assert town("alert", "listen", "fire", nobody).code == 1
+    assert town("alert", "listen", "fire", nobody, "box").code == 2
+    assert town("setpoint", "b1", "b1", "x.csv", "--to", nobody).code == 2
+
+
+def test_a_relay_starts_with_its_own_keys_at_a_free_port(town: Call) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for node, words in (("b1", "keys of a gateway"), ("none", "no node here"), ("market", "already in use")):
+            said = town("marketplace", "relay", "--node", node, "--port", port)
+            assert (said.code, words in said.err, "hint:" in said.err) == (2, True, True), said.err
 
 
 def test_a_folder_without_a_node_is_said_to_be_none(town: Call) -> None:

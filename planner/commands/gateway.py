@@ -14,6 +14,8 @@ from planner.commands.outcome import Exit, refuse
 from planner.commands.passphrases import PassphraseFile, passphrase
 
 if TYPE_CHECKING:
+    from planner.marketplace.gateway import LeftAloneError
+    from planner.marketplace.site import Site
     from planner.marketplace.watch import Told
 
 
@@ -51,7 +53,6 @@ def run(
 
     from planner.commands.nodes import opened
     from planner.groups import GroupKind
-    from planner.ledger import refuse_taken
     from planner.marketplace.client import Link
     from planner.marketplace.gateway import GatewayLoop, LeftAloneError
     from planner.marketplace.line import SLOT_S
@@ -65,7 +66,7 @@ def run(
     pa.set_memory_pool(pa.system_memory_pool())
     site = Site(folder, date, clear_id=clear_id)
     if site.told.group.kind is GroupKind.DARK:
-        refuse_taken(site.out)
+        _refuse_settled(site)
         site.alone()
         console.result(f"{site.told.building}: dark, nothing was sent\nrun      {site.out}", {"run": str(site.out)})
         return Exit.DONE
@@ -78,7 +79,7 @@ def run(
     mail = Mail(at.me, at.roster, site.clear_id, within(site.told.group.id))
     loop = GatewayLoop(site, mail, Link(marketplace), slot, patience, at.journal)
     if loop.memory.is_empty:
-        refuse_taken(site.out)
+        _refuse_settled(site)
     else:
         console.note("going on where this gateway was cut off: what it said then stands")
 
@@ -87,13 +88,16 @@ def run(
 
     link, building = Link(marketplace), site.told.building
     watch = Watch(lambda: open_node(keys, secret, now()), link, SLOT_S, building, folder / FILE, tell, console.note)
+    loop.say = console.note
     loop.tripped = lambda: watch.tripped
     try:
         with watch:
             loop.run()
-    except LeftAloneError:
+    except LeftAloneError as alone:
         loop.go_alone()
-        console.error("no marketplace was to be reached: the day is settled at the default tariff")
+        console.error(
+            f"no marketplace took its messages ({alone}): the day is settled at the default tariff", _why(alone)
+        )
         return Exit.NOT_CLEAN
     except BrokenWordError:
         hint = "the marketplace settles by what it told; find out what changed in this folder since"
@@ -108,6 +112,23 @@ def run(
     size = f"{loop.link.posts} messages of {loop.blocks * 16} KiB"
     console.result(f"{site.told.building}: settled, {size}\nrun      {site.out}", told)
     return Exit.NOT_CLEAN if watch.tripped else Exit.DONE
+
+
+def _why(alone: LeftAloneError) -> str:
+    if alone.refused:
+        return (
+            "it is there and says no more: compare day and --clear-id, the clocks (two minutes), and the roster "
+            "(planner roster accept) with the marketplace's; planner keys check NODE says which key is out of its time"
+        )
+    return "is it up, and is this its address and port?  a standby's may be named with a second --marketplace"
+
+
+def _refuse_settled(site: Site) -> None:
+    """Raises InvalidInput where this clear was settled already."""
+    if site.out.exists():
+        day = site.case.settings.delivery_date
+        hint = f"to clear the day anew everybody says --clear-id {day}.2 or the like; --date is for another day"
+        raise refuse("this clear is settled already", hint, str(site.out))
 
 
 COMMANDS = {"run": run}

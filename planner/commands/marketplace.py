@@ -62,7 +62,7 @@ def serve(
     Example: planner marketplace serve gateways/market --node nodes/marketplace -o runs/market
     Example: planner marketplace serve gateways/market --node nodes/marketplace -o runs/again --clear-id 2026-10-25.2
     """
-    from planner.commands.nodes import opened
+    from planner.commands.nodes import opened, require_port, require_role
     from planner.ledger import refuse_taken
     from planner.marketplace.conductor import read_market
     from planner.marketplace.service import Marketplace
@@ -71,21 +71,25 @@ def serve(
     store = state or out.with_name(out.name + ".messages")
     if not store.exists():
         refuse_taken(out)
+    tls = _tls(certificate)
     read = read_market(market, date, clear_id, without or ())
     at = opened(node, passphrase(passphrase_file), read.case, read.clear_id)
+    require_role(node, at.roster, at.me.name, "marketplace")
+    require_port(host, port)
     store.parent.mkdir(parents=True, exist_ok=True)
     scheme = "https" if certificate else "http"
     common: dict[str, Any] = {
         "patience_s": patience,
         "host": host,
         "port": port,
-        "tls": _tls(certificate),
+        "tls": tls,
         "listening": lambda port: console.note(f"listening at {scheme}://{host}:{port}"),
         "journal": at.journal,
+        "say": console.note,
     }
     service: Marketplace
     if standby_of:
-        service = Standby(read, at.me, at.roster, store, out, **common, primary=standby_of, say=console.note)
+        service = Standby(read, at.me, at.roster, store, out, **common, primary=standby_of)
     else:
         service = Marketplace(read, at.me, at.roster, store, out, **common)
     try:
@@ -98,7 +102,11 @@ def _tls(certificate: Path | None) -> ssl.SSLContext | None:
     if certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
+    try:
+        context.load_cert_chain(certificate)
+    except OSError as error:  # one of ssl is one of these
+        hint = "a PEM file that holds the certificate, its chain, and its key without a passphrase"
+        raise refuse(f"cannot be served with: {error.strerror or error}".lower(), hint, str(certificate)) from None
     return context
 
 
@@ -176,7 +184,7 @@ def relay(
     import asyncio
     import threading
 
-    from planner.commands.nodes import taking_part
+    from planner.commands.nodes import require_port, require_role, taking_part
     from planner.marketplace.mail import now
     from planner.marketplace.relay import ALERTING, Relay
     from planner.marketplace.service import serve_relay
@@ -186,6 +194,8 @@ def relay(
 
     opened = taking_part(node, passphrase(passphrase_file))
     me, roster = opened.identity, opened.roster
+    require_role(node, roster, me.name, "marketplace")
+    require_port(host, port)
     journal = Journal(node / "node.sqlite", me, ALERTING, now)
 
     def refused(reason: Refused, data: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +61,27 @@ def opened(folder: Path, passphrase: bytes, case: Case, clear_id: str) -> AtWork
     try:
         require_policy(node.roster, PRESETS[preset].sha256)
     except Refused:
-        hint = "put the preset back, or let the operator sign a roster with it (planner roster init --preset)"
+        hint = "put the preset back, or let the operator sign a roster with it (planner roster renew --policy)"
         raise refuse(f"may not take part: the roster was not signed for preset {preset}", hint, folder.name) from None
     journal = Journal(folder / "node.sqlite", node.identity, clear_id, lambda: int(time.time()))
     return AtWork(node.identity, node.roster, journal)
+
+
+def require_role(folder: Path, roster: Roster, name: str, role: str) -> None:
+    """Raises InvalidInput where the keys of a node are those of another role."""
+    entity = roster.entity(name)
+    if entity is None or entity.role != role:
+        known = "nobody" if entity is None else f"a {entity.role}"
+        what = f"these are the keys of {known} in the roster"
+        raise refuse(what, f"--node names the folder of the {role}'s keys", str(folder))
+
+
+def require_port(host: str, port: int) -> None:
+    """Raises InvalidInput where nobody could listen at that address."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        hint = "end what listens there or take another --port; --host is an address of this machine"
+        words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
+        raise refuse(f"cannot listen: {words.lower()}", hint, f"{host}:{port}") from None

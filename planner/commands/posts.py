@@ -36,7 +36,7 @@ def is_address(where: str) -> bool:
 def post_of(places: Sequence[str], node: Node, slot_s: float) -> Post:
     """One folder, or one line to a marketplace (and its standby); raises InvalidInput."""
     from planner.marketplace.client import Link
-    from planner.marketplace.line import Line, blocks_of
+    from planner.marketplace.line import Line, blocks_of, relays_of
     from planner.security.post import Box
 
     if not any(map(is_address, places)):
@@ -45,6 +45,9 @@ def post_of(places: Sequence[str], node: Node, slot_s: float) -> Post:
         return Box(Path(places[0]))
     if not all(map(is_address, places)):
         raise refuse("a folder beside an address", "run it once for each", places[0])
+    if not relays_of(node.roster, int(time.time())):
+        hint = "the operator signs the next one: planner roster renew; until then alerts travel in folders"
+        raise refuse("the roster knows no relay", hint, places[0])
     blocks = blocks_of(node.roster, node.identity.name, int(time.time()), slot_s)
     return Line(node.identity, node.roster, Link(places), blocks)
 

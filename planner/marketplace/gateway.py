@@ -45,8 +45,16 @@ FAREWELLS = 20
 CHANGED, BROKEN = "asked twice in two ways", "came back with other plans than it had told"
 
 
+NOTED_S = 5.0
+"""A marketplace that is gone so long is told of."""
+
+
 class LeftAloneError(Exception):
-    """No marketplace was to be reached for too long."""
+    """No marketplace was to be reached for too long; ``refused`` if one was there and took nothing."""
+
+    def __init__(self, words: str = "", refused: bool = False) -> None:
+        super().__init__(words)
+        self.refused = refused
 
 
 @dataclass
@@ -66,11 +74,13 @@ class GatewayLoop:
     stop: threading.Event = field(default_factory=threading.Event)
     tripped: Callable[[], bool] = lambda: False
     taken: bool = False
+    say: Callable[[str], None] = lambda words: None
 
     def __post_init__(self) -> None:
         self.memory = Memory(self.site.out.with_name(f"{self.site.out.name}.said"))
         self._speaking: Speaking | None = None
-        self._broken = self._shy = False
+        self._broken = self._shy = self._turned_away = False
+        self._trouble = ""
         self.blocks = -(-largest_bundle(self.site) // SLOT_BYTES)
         self.seen = self.refused = self._latest = 0
         self._inbox: queue.Queue[Opened] = queue.Queue()
@@ -97,16 +107,19 @@ class GatewayLoop:
     def _run(self) -> None:
         worker = threading.Thread(target=self._work, name="answers", daemon=True)
         worker.start()
-        next_slot, heard = time.monotonic(), time.monotonic()
+        next_slot, heard, noted = time.monotonic(), time.monotonic(), False
         while not self._left:
             if self._failure is not None:
                 raise self._failure
             if self.stop.is_set():
                 return
             if self._post():
-                heard = time.monotonic()
+                heard, noted = time.monotonic(), False
             elif time.monotonic() - heard > self.patience_s:
-                raise LeftAloneError
+                raise LeftAloneError(self._trouble, self._turned_away)
+            elif time.monotonic() - heard > NOTED_S and not noted:
+                noted = True
+                self.say(f"no marketplace takes this gateway's messages ({self._trouble}); trying on")
             next_slot = max(next_slot + self.slot_s, time.monotonic())
             time.sleep(max(0.0, next_slot - time.monotonic()))
         self._end()
@@ -152,7 +165,8 @@ class GatewayLoop:
             rows = self.link.post(body)
         except UnreachableError as error:
             # What was refused is tried again, but not until it was asked whether there is anything new.
-            self._shy = isinstance(error, TurnedAwayError) and not self._shy
+            self._trouble, self._turned_away = str(error), isinstance(error, TurnedAwayError)
+            self._shy = self._turned_away and not self._shy
             self._farewells += leaving
             self._left = self._farewells >= FAREWELLS
             if self.link.at != at:  # another marketplace: what the last one took may never have reached it
@@ -301,7 +315,7 @@ class GatewayLoop:
         with self._arrived:
             while (sender, number) not in self._parts:
                 if time.monotonic() > deadline or self.stop.is_set():
-                    raise LeftAloneError
+                    raise LeftAloneError(f"{sender} of its cohort does not answer")
                 self._arrived.wait(0.1)
             return self._parts.pop((sender, number))
 

@@ -10,14 +10,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from planner.hearing import MARKET
 from planner.marketplace.client import SLOT_BYTES, Link, UnreachableError, padded
-from planner.marketplace.mail import Numbered, notice, now
+from planner.marketplace.mail import now
+from planner.marketplace.messages import TYPES
 from planner.marketplace.relay import ALERTING, READER_BYTES
 from planner.security import strict
 from planner.security.alerts import LIFE_S, PERIOD_S
 from planner.security.keys import Identity
 from planner.security.opening import message_hash
+from planner.security.outgoing import send_notice
 from planner.security.post import Letter
 from planner.security.rights import ALERTS, Action
 from planner.security.roster import Roster
@@ -37,8 +38,13 @@ def blocks_of(roster: Roster, name: str, at: int, slot_s: float) -> int:
     largest = READER_BYTES * (1 + max((len(roster.readers(*stream, at)) for stream in mine), default=1))
     sources = sum(len(roster.senders(*stream, at)) for stream in mine)
     in_a_slot = 1 + int(2 * sources * slot_s / PERIOD_S)
-    size = largest * in_a_slot + 2 * READER_BYTES
+    size = largest * in_a_slot + READER_BYTES * (1 + len(relays_of(roster, at)))
     return min(-(-size // SLOT_BYTES), strict.MAX_BYTES // SLOT_BYTES)
+
+
+def relays_of(roster: Roster, at: int) -> list[str]:
+    """Whom the roster lets relay alerts: nobody, where it was begun before there were relays."""
+    return [entity.name for entity in roster.readers("fetch", POST, at)]
 
 
 @dataclass
@@ -83,8 +89,9 @@ class Line:
     def _exchange(self) -> list[tuple[int, bytes]]:
         carried = self._fitting()
         self._number = max(self._number + 1, time.time_ns() // 1000)
-        where = Numbered(POST, ALERTING, self._number)
-        call = notice(self.me, self.roster, "fetch", {"after": self._after}, MARKET, where, self.clock())
+        at, fetch, body = self.clock(), TYPES["fetch"], {"after": self._after}
+        way = self.me, relays_of(self.roster, at), self.roster, at
+        call = send_notice(fetch, body, *way, stream=POST, round_id=ALERTING, sequence=self._number)
         try:
             rows = self.link.post(padded([*(data for _, data in carried), call], self.blocks))
         except UnreachableError as error:
@@ -105,7 +112,7 @@ class Line:
         """What waits and is still worth saying, the oldest first, as far as it fits beside the call."""
         while self._waiting and self._waiting[0][0] < self.clock() - LIFE_S:
             self._waiting.popleft()
-        room = self.blocks * SLOT_BYTES - READER_BYTES
+        room = self.blocks * SLOT_BYTES - READER_BYTES * len(relays_of(self.roster, self.clock()))
         fitting: list[tuple[int, bytes]] = []
         for one in self._waiting:
             room -= len(one[1]) + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +28,14 @@ MARKET = "marketplace"
 MAX_REPLY_BYTES = 1 << 20
 MAX_ENVELOPES = 256
 """What comes after so many in one bundle is no envelope any more, and the bundle is refused."""
+CAUSES = {
+    Reason.TIME: " (the clocks differ by more than two minutes, or it came too late)",
+    Reason.VALIDITY: " (a key before or after its time: planner keys rotate at its owner)",
+    Reason.ROSTER: " (another version of the roster is held there: planner roster accept on both sides)",
+    Reason.ROUND: " (a gateway clears another day, or under another --clear-id)",
+    Reason.UNKNOWN_KEY: " (whose key it is, the roster does not say)",
+}
+"""What a refusal most often comes from, for the marketplace's own people."""
 RELAYED = ("inquiry", "part")
 RECEIVED = ("slot", "answer", "commit")
 
@@ -51,7 +60,8 @@ class Office:
     watch: Callable[[str], None] = idle
     open: bool = True
     journal: Journal | None = None
-    refused: int = 0
+    refusals: Counter[Reason] = field(default_factory=Counter)
+    say: Callable[[str], None] = lambda words: None
     here: dict[str, float] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
     _answered: set[tuple[str, int]] = field(default_factory=set)
@@ -139,14 +149,21 @@ class Office:
             lines.append(line)
         return b"\n".join(lines)
 
+    @property
+    def refused(self) -> int:
+        """How many messages were."""
+        return self.refusals.total()
+
     def present(self, names: Iterable[str], within_s: float) -> int:
         """How many of ``names`` were heard that lately."""
         since = time.monotonic() - within_s
         return sum(self.here.get(name, -math.inf) >= since for name in names)
 
     def refuse(self, refused: Refused, body: bytes) -> None:
-        """Count and log what was refused; the reason stays here."""
-        self.refused += 1
+        """Count and log what was refused; the reason stays here, and is said once."""
+        self.refusals[refused.reason] += 1
+        if self.refusals[refused.reason] == 1:
+            self.say(f"a message was refused: {refused.reason.value}{CAUSES.get(refused.reason, '')}")
         if self.journal is not None:
             self.journal.refused(message_hash(body), refused.reason)
 

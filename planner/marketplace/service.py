@@ -37,7 +37,8 @@ Listening = Callable[[int], None]
 class Marketplace:
     """One clear of ``market``; ``state`` is its store, ``out`` the run folder it writes.
 
-    ``listening`` is told the port; ``watch`` every step that a crash could follow; ``journal`` is the node's log.
+    ``listening`` is told the port; ``watch`` every step that a crash could follow; ``journal`` is the node's log;
+    ``say`` is told what somebody should know.
     """
 
     market: Market
@@ -52,6 +53,7 @@ class Marketplace:
     listening: Listening = lambda port: None
     watch: Callable[[str], None] = idle
     journal: Journal | None = None
+    say: Callable[[str], None] = lambda words: None
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -63,9 +65,10 @@ class Marketplace:
             )
         except Refused as refused:
             self.store.close()
-            hint = "finish this clear with the keys and the roster it began with, or begin another with a new RUN"
+            hint = "finish it with the keys, roster and --clear-id it began with, or begin another with a new RUN"
             what = f"holds messages that do not open: {refused.reason}"
             raise InvalidInput([Problem(self.state.name, 0, what, hint=hint)]) from None
+        self.office.say = self.say
         self.relay = Relay(self.me, self.roster, now, lambda refused, envelope: self.office.refuse(refused, envelope))
         self.names = speakers(self.market, self.roster)
         self.cleared: Cleared | None = None

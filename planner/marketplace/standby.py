@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,15 +30,14 @@ TURNS = 3
 class Standby(Marketplace):
     """``primary`` is where the first one is; after ``takeover_s`` without it this one opens.
 
-    Nothing that comes from there stops this one: an answer that cannot be used is no sign of life.  ``say`` is told
-    what happens, and why.
+    Nothing that comes from there stops this one: an answer that cannot be used is no sign of life.  What
+    happens, and why, is said.
     """
 
     second: ClassVar[bool] = True
     primary: str = ""
     tail_s: float = TAIL_S
     takeover_s: float = TAKEOVER_S
-    say: Callable[[str], None] = lambda words: None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from planner.marketplace.client import Link
-from planner.marketplace.line import Line, blocks_of
+from planner.marketplace.line import Line, blocks_of, relays_of
 from planner.marketplace.mail import now
 from planner.security.alertdesk import Acknowledged, AlertDesk
 from planner.security.alerts import Notice
@@ -70,7 +70,9 @@ class Watch:
             return
         manned = Manned(node.folder)
         try:
-            if manned.take():
+            if not relays_of(node.roster, now()):
+                self._fault("alerts are not heard: the roster knows no relay; planner roster renew adds it")
+            elif manned.take():
                 self._stand(node)
             else:
                 self._fault("alerts are heard by another station of this node, not here")

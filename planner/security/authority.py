@@ -27,6 +27,7 @@ from planner.security.files import PUBLIC, private_folder, write_atomically
 from planner.security.invites import Invite, card_in, enrolled, new_invite, renewed
 from planner.security.keys import Signer, signing_key_id
 from planner.security.refusal import Reason, Refused, require
+from planner.security.rights import STANDARD
 from planner.security.roster import Root, Roster
 from planner.security.trust import first_roster, succeeding_roster
 
@@ -113,11 +114,12 @@ class Authority:
         return self._propose(replace(base, entities=rest, expires_at=expires_at))
 
     def change(self, expires_at: int, root: Root | None = None, policy: str | None = None) -> Roster:
-        """A new root, a new policy hash, or a later expiry."""
+        """A new root, a new policy hash, or a later expiry; and the rights that came with this version."""
         base = self._base()
         if root is not None:
             root.check()
-        kept = replace(base, root=root or base.root, policy=policy or base.policy, expires_at=expires_at)
+        rules = (*base.rules, *STANDARD)
+        kept = replace(base, root=root or base.root, policy=policy or base.policy, expires_at=expires_at, rules=rules)
         return self._propose(kept)
 
     def progress(self) -> Progress:

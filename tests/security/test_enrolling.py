@@ -20,6 +20,7 @@ from planner.security.hpke import SealingKey
 from planner.security.invites import INVITE_S, Invite, card_in, enrolled, new_invite, renewal, request
 from planner.security.keys import LocalSigner
 from planner.security.refusal import Reason, Refused
+from planner.security.rights import STANDARD
 from planner.security.roster import Root
 from planner.security.trust import first_roster, succeeding_roster
 
@@ -211,6 +212,15 @@ def test_only_roots_sign(city: Authority) -> None:
     assert failing(lambda: city.sign(LocalSigner.generate(), NOW)) is Reason.UNKNOWN_KEY
     city.sign(ROOTS[0], NOW)
     assert not city.sign(ROOTS[0], NOW).complete
+
+
+def test_a_renewal_brings_the_rights_of_this_version(tmp_path: Path) -> None:
+    """A roster begun before alerts were relayed lets nobody fetch them; who signs the next one sees what it adds."""
+    city = Authority(tmp_path / "city")
+    city.begin("city", Root(tuple(signer.public for signer in ROOTS), 2), POLICY, EXPIRES)
+    assert city.draft is not None
+    city._propose(replace(city.draft, rules=tuple(rule for rule in STANDARD if rule.type != "fetch")))
+    assert city.change(EXPIRES).rules == STANDARD
 
 
 def test_T_K11_a_new_root_is_signed_by_both(city: Authority) -> None:
