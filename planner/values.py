@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,17 @@ def typed(
 
 
 def _absent(column: Column, length: int) -> Any:
-    """A column that a file does not have: its default in every row, or what means missing."""
+    """A column that a file does not have; those of tables without rows are all alike."""
+    return _filled(column, length) if length else _nothing(column)
+
+
+@lru_cache(maxsize=1024)
+def _nothing(column: Column) -> Any:
+    return _filled(column, 0)
+
+
+def _filled(column: Column, length: int) -> Any:
+    """Its default in every row, or what means missing."""
     plain = None if isinstance(column.default, Same | Setting) else column.default
     if not length and column.type is Type.WHOLE:
         return np.empty(0, dtype=np.int64)

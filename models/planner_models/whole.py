@@ -12,7 +12,7 @@ from functools import singledispatch
 from typing import Any
 
 import numpy as np
-import pyomo.environ as pyo
+import pyomo.core as pyo
 
 from planner_models import building as building_model
 from planner_models import unit as unit_model

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from planner.hierarchy import upwards
 from planner.problems import Problem
 from planner.tables import BY_NAME, Type
 from planner.timeseries import positions
-from planner.validation.common import MOST, each, in_file_order, of
+from planner.validation.common import MOST, coded, each, in_file_order, of
 
 if TYPE_CHECKING:
     from planner.case import Case
@@ -37,7 +38,7 @@ def quantities_are_given(case: Case) -> Iterator[Problem]:
 def one_kind_each(case: Case) -> Iterator[Problem]:
     """All rows of one order have one kind, side, zone and moment; those of a block one price and ratio as well."""
     orders = case.orders
-    many = orders[orders["order_id"].duplicated(keep=False)]
+    many = orders[_in_several_rows(orders["order_id"])]
     for column, kinds in (
         ("kind", None),
         ("side", None),
@@ -52,6 +53,13 @@ def one_kind_each(case: Case) -> Iterator[Problem]:
     ):
         rows = many if kinds is None else many[many["kind"].isin(kinds)]
         yield from _differs(case, rows, column)
+
+
+def _in_several_rows(ids: pd.Series) -> npt.NDArray[np.bool_]:
+    """Which rows share their id with others."""
+    codes, names = coded(ids)
+    several: npt.NDArray[np.bool_] = np.bincount(codes, minlength=len(names))[codes] > 1
+    return several
 
 
 def _differs(case: Case, rows: pd.DataFrame, column: str) -> Iterator[Problem]:
@@ -108,7 +116,7 @@ def complex_costs_agree(case: Case) -> Iterator[Problem]:
 def said_once(case: Case) -> Iterator[Problem]:
     """A step of an order has one row per interval and price, a block one row per interval."""
     orders = case.orders
-    many = orders[orders["order_id"].duplicated(keep=False) & orders["kind"].isin(["step", "block", "complex"])]
+    many = orders[_in_several_rows(orders["order_id"]) & orders["kind"].isin(["step", "block", "complex"])]
     if not len(many):
         return
     price = many["price_per_mwh"].where(many["kind"] != "block", 0.0)
