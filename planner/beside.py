@@ -52,13 +52,16 @@ def cores() -> int:
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Inside, a process whose work is done waits for other work: each imports what it needs but once."""
-    _KEPT.append([])
+    """Inside the outermost of these, who has done his work waits for other work: imports are paid once."""
+    outermost = not _KEPT
+    if outermost:
+        _KEPT.append([])
     try:
         yield
     finally:
-        for process in _KEPT.pop():
-            process.end()
+        if outermost:
+            for process in _KEPT.pop():
+                process.end()
 
 
 def part_size(things: int, processes: int, most: int) -> int:
@@ -158,7 +161,7 @@ class _Process(Generic[Part, Result]):
 
 
 _KEPT: list[list[_Process[Any, Any]]] = []
-"""Of each ``kept`` that is open, the processes that have nothing to do."""
+"""The processes that have nothing to do, while ``kept`` is open."""
 
 
 def work(descriptor: int) -> None:

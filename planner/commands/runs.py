@@ -84,6 +84,7 @@ def clear(
     \b
     Example: planner clear data/riverside -o runs/riverside
     """
+    from planner.beside import kept
     from planner.case import read_case
     from planner.clearing import clear as clear_case
     from planner.commands import summary
@@ -98,23 +99,24 @@ def clear(
     folder = out or default_run(read)
     refuse_taken(folder, force)
     console.notes(read.notes)
-    run = clear_case(
-        read,
-        folder,
-        price_of_locality=price_of_locality,
-        fleet=fleet,
-        memory=memory,
-        deadline=deadline,
-        warm=warm,
-        without=without or (),
-        disclosure=disclosure,
-        ledger=ledger,
-        force=force,
-        tell=console.progress,
-    )
-    console.notes(quiet_groups(run, ledger or ledger_beside(folder, read.settings.name)))
-    console.progress("writing the report")
-    report = write_report(run)
+    with kept():
+        run = clear_case(
+            read,
+            folder,
+            price_of_locality=price_of_locality,
+            fleet=fleet,
+            memory=memory,
+            deadline=deadline,
+            warm=warm,
+            without=without or (),
+            disclosure=disclosure,
+            ledger=ledger,
+            force=force,
+            tell=console.progress,
+        )
+        console.notes(quiet_groups(run, ledger or ledger_beside(folder, read.settings.name)))
+        console.progress("writing the report")
+        report = write_report(run)
     console.result(summary.of_run(run, report), {**summary.facts(run), "report": str(report)})
     return verdict(console, run, read.settings.solver.gap_relative)
 

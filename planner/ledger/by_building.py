@@ -41,7 +41,7 @@ class CaseByBuilding:
 
     def __init__(self, case: Any, city: City) -> None:
         self.case = case
-        nodes = case.nodes
+        nodes = {name: case.nodes[name].tolist() for name in ("node", "parent", "kind")}
         self.words: Mapping[str, Building] = {b.id: b for b in city.buildings}
         self._parent = dict(zip(nodes["node"], nodes["parent"], strict=True))
         self._row = {name: i for i, name in enumerate(nodes["node"])}
@@ -51,7 +51,7 @@ class CaseByBuilding:
         }
         """The building of every building and unit."""
         self._inside = _places(nodes["node"], self.owner)
-        self._owned = {name: _places(getattr(case, name)["node"], self.owner) for name in OWNED}
+        self._owned = {name: _places(getattr(case, name)["node"].tolist(), self.owner) for name in OWNED}
 
     def block(self, buildings: Sequence[str]) -> CaseOfBlock:
         """What concerns some buildings, apart from the city."""
@@ -94,7 +94,7 @@ def _taken(frame: pd.DataFrame, places: Sequence[npt.NDArray[np.int64]]) -> Rows
     return Rows(frame.take(np.concatenate(places)).reset_index(drop=True), np.array([len(at) for at in places]))
 
 
-def _places(nodes: pd.Series, owner: Mapping[str, str]) -> dict[str, npt.NDArray[np.int64]]:
+def _places(nodes: Sequence[str], owner: Mapping[str, str]) -> dict[str, npt.NDArray[np.int64]]:
     """Row numbers by the building that owns the node."""
     found: dict[str, list[int]] = {}
     for i, name in enumerate(nodes):

@@ -83,8 +83,8 @@ class Desk:
 
 def records(frame: pd.DataFrame, *order: str) -> list[dict[str, Any]]:
     """The rows as dicts, sorted by the given columns."""
-    columns = [str(name) for name in frame.columns]
-    rows = [dict(zip(columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
+    names, columns = [str(name) for name in frame.columns], [frame[name].tolist() for name in frame.columns]
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     return sorted(rows, key=lambda row: tuple(text(row[column]) for column in order))
 
 

@@ -17,7 +17,7 @@ from planner.report.papers import Papers
 
 AT_ONCE = 16
 """Buildings whose tables are in memory at a time."""
-MANY = 400
+MANY = 100
 """Buildings from which a process beside this one earns back what its start costs."""
 
 

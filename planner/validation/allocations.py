@@ -132,7 +132,8 @@ def _handed_out(case: Case, grid: IntervalGrid) -> ByNode:
     rows = case.allocations
     rows = rows[rows["resource"] == "electricity"]
     series = on_grid(rows, "node", "energy_kwh", grid, fill=0.0)
-    return {node: _wh(energy[: grid.settled]) for node, energy in series.items()}
+    energy = np.array(list(series.values())).reshape(len(series), len(grid))
+    return dict(zip(series, _wh(energy[:, : grid.settled]), strict=True))
 
 
 def _kinds(case: Case) -> dict[str, str]:

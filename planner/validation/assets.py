@@ -89,11 +89,12 @@ def batteries_hold_their_state(case: Case) -> Iterator[Problem]:
     yield from each(case, "batteries", low, "initial_kwh is below minimum_kwh", b["initial_kwh"])
 
 
-def _moments(case: Case, table: str, columns: tuple[str, str], row: int) -> tuple[Any, Any] | Problem:
+def _moments(
+    case: Case, table: str, columns: tuple[str, str], row: int, texts: tuple[str, str]
+) -> tuple[Any, Any] | Problem:
     """Both ends of a window as values, or what is wrong with the first that is not one."""
     ends = []
-    for column in columns:
-        text = case.tables[table][column].iloc[row]
+    for column, text in zip(columns, texts, strict=True):
         try:
             ends.append(moment(text))
         except ValueError as error:
@@ -116,7 +117,9 @@ def vehicles_stay_long_enough(case: Case) -> Iterator[Problem]:
             continue
         ends = seen.get((arrival, departure))
         if ends is None or isinstance(ends, Problem):
-            ends = seen[arrival, departure] = _moments(case, "vehicles", ("arrival", "departure"), row)
+            ends = seen[arrival, departure] = _moments(
+                case, "vehicles", ("arrival", "departure"), row, (arrival, departure)
+            )
         if isinstance(ends, Problem):
             yield ends
             continue
@@ -137,7 +140,8 @@ def vehicles_are_in_one_place(case: Case) -> Iterator[Problem]:
     for name, stays in vehicles[vehicles["vehicle"].duplicated(keep=False)].groupby("vehicle"):
         spans = []
         for row in stays.index:
-            ends = _moments(case, "vehicles", ("arrival", "departure"), int(row))
+            texts = str(stays.at[row, "arrival"]), str(stays.at[row, "departure"])
+            ends = _moments(case, "vehicles", ("arrival", "departure"), int(row), texts)
             if not isinstance(ends, Problem) and isinstance(ends[0], dt.datetime):
                 spans.append((*ends, int(row)))
         spans.sort()
@@ -177,7 +181,7 @@ def appliances_fit(case: Case) -> Iterator[Problem]:
 def _window_of(case: Case, row: int, earliest: str, latest: str, run_hours: float) -> Iterator[Problem]:
     if not earliest or not latest:
         return
-    ends = _moments(case, "appliances", ("earliest", "latest_end"), row)
+    ends = _moments(case, "appliances", ("earliest", "latest_end"), row, (earliest, latest))
     if isinstance(ends, Problem):
         yield ends
         return
