@@ -1,6 +1,7 @@
 """Order books side by side in one go: ours, a bare HiGHS model (the floor), and the open rivals.
 
-    python tests/benchmarks/market.py [--only days,assume,often,steps,blocks] [--books 100] [--time-limit 600]
+    python tests/benchmarks/market.py [--only days,assume,often,steps,mixed,large,blocks] [--books 100]
+        [--time-limit 600]
 
 Every run is a process of its own, one after the other; seconds are CPU time (user and system), once of the whole
 process and once from reading the files to the last one written, imports apart, with the wall clock beside it.  Ours
@@ -174,17 +175,24 @@ def how_often(asked: argparse.Namespace, scratch: Path, rivals: Path) -> None:
     print(f"  ASSUME below ours in {len(short)}, by up to {max(short, default=0):.1%}; above ours in {above}")
 
 
+LARGE = {
+    "steps": (market_books.many_steps, "50,000 rows, 96 intervals, 10 zones"),
+    "mixed": (market_books.near_the_money, "the same with 400 blocks near the money and 5 complex orders"),
+    "large": (market_books.large_blocks, "the same with 100 blocks of up to 60 % of what a zone offers"),
+    "blocks": (market_books.many_blocks, "5,000 blocks, 20 zones"),
+}
+
+
 def scale(asked: argparse.Namespace, scratch: Path, kind: str) -> None:
-    make = {"steps": market_books.many_steps, "blocks": market_books.many_blocks}[kind]
+    make, name = LARGE[kind]
     case = make(scratch / kind)
-    name = {"steps": "50,000 rows, 96 intervals, 10 zones", "blocks": "5,000 blocks, 20 zones"}[kind]
-    limit = 60.0 if kind == "steps" else asked.time_limit
+    limit = asked.time_limit if kind == "blocks" else min(60.0, asked.time_limit)
     table(name, {"ours": ours(case, scratch, limit), "bare": bare(case, scratch, limit)})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="days,assume,often,steps,blocks")
+    parser.add_argument("--only", default="days,assume,often,steps,mixed,large,blocks")
     parser.add_argument("--books", type=int, default=100)
     parser.add_argument("--time-limit", type=float, default=600.0)
     parser.add_argument("--rivals", type=Path, help="where their environments are or will be made")

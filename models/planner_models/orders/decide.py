@@ -11,6 +11,7 @@ together, the direction of a lossy line), the cut also allows that change.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -28,6 +29,8 @@ from planner_models.solve import Options, Solution, Solver, Status
 from planner_models.template import Floats, Ints
 
 MOST_TIES = 64
+MOST_VAIN = 2
+MOST_SKIPPED = 8
 ROOMS, GROWS, FEW = 4, 4, 12
 NOBODY: Ints = np.empty(0, dtype=np.int64)
 
@@ -85,6 +88,8 @@ class _Search:
         self.best: list[Answer] = []
         self.rows: list[tuple[Ints, Floats, float]] = []
         self.cuts = 0
+        self.vain: Counter[int] = Counter()
+        self.skipped = self.pause = 0
         few = open_integers(chooser.market, relaxed, first.cost) <= FEW
         self.room = np.inf if few else (first.cost - relaxed.cost) / ROOMS
         self.master = self._master()
@@ -166,9 +171,13 @@ class _Search:
 
     def _short_cuts(self, answer: Answer, losers: Ints) -> int:
         """Cut off each loser's own reason; how many there were."""
-        reasons = []
-        for k in losers:
-            reason = conflict(self.c.market, answer, int(k), self.c.options) if self.c.left_s > 0 else None
+        reasons, kept = [], self.master.model
+        free = kept.lower < kept.upper
+        for k in map(int, losers):
+            if self.vain[k] >= MOST_VAIN or self.c.left_s <= 0:
+                continue  # what did not tell why it loses will not tell next time
+            reason = conflict(self.c.market, answer, k, self.c.options, free)
+            self.vain[k] = 0 if reason else self.vain[k] + 1
             if reason is not None:
                 reasons.append(reason)
         for reason in reasons:
@@ -179,10 +188,19 @@ class _Search:
         return len(reasons)
 
     def _improve(self, integers: Floats) -> bool:
-        """Whether there is a better allowed answer near these integers; the master then needs less."""
+        """Whether there is a better allowed answer near these integers; the master then needs less.
+
+        After every search in vain a few more are left out: the masters' optima are near one another.
+        """
+        if self.skipped < self.pause:
+            self.skipped += 1
+            return False
+        self.skipped = 0
         found = repaired(self.c, integers, self.rule) if self.c.left_s > 0 else None
         if found is None or found.cost >= self.first.cost or self.c.close(found.cost, self.first.cost):
+            self.pause = min(2 * self.pause + 1, MOST_SKIPPED)
             return False
+        self.pause = 0
         self.first = found
         self.master = self._master()
         return True
