@@ -103,3 +103,11 @@ def test_no_few_are_given_away_unseen(masks: list[int], k: int) -> None:
         assert len(found) <= min(sets, default=k - 1)
         matrix = [[int(("b", name) in one) for name in "abcdef"] for one in [*rows, found]]
         assert np.linalg.matrix_rank(matrix) == np.linalg.matrix_rank(matrix[:-1])
+
+
+def test_the_nearest_row_is_another_one_that_shares_somebody() -> None:
+    rows = [row("abcdef"), row("abcd"), row("abcde"), row("xy")]
+    assert smallest_difference(rows, row("abcdef")) == 1
+    assert smallest_difference(rows, row("abc")) == 1
+    assert smallest_difference(rows, row("xy")) is None
+    assert smallest_difference([row("ab"), row("abcdef")], row("abc")) == 1

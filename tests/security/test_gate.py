@@ -127,6 +127,7 @@ def test_T_P26_schema(changes: dict[str, Any]) -> None:
         (group([]), False),
         (group([100] * 15, Level.COHORT, 5), True),
         (group([100] * 15, Level.COHORT, 4), False),
+        (group([100] * 14, Level.COHORT, 7), False),
         (group([400, 120, 120, 120, 240] * 3, Level.COHORT, 5), True),
         (group([403, 120, 120, 120, 240] * 3, Level.COHORT, 5), False),
     ],
@@ -410,6 +411,27 @@ def test_the_largest_of_an_interval_takes_itself_out() -> None:
     full = [10] * 19 + [20]
     assert step_of(decide(day(full, full, [10] * 5))) is Step.INSIDER
     assert isinstance(decide(day(full, full, [10] * 6)), Release)
+
+
+@pytest.mark.parametrize(("least", "leaves"), [(15, True), (14, False)])
+def test_the_p_rule_holds_without_the_largest_of_an_interval(least: int, leaves: bool) -> None:
+    """Two large ones hide each other from all but one another: the one takes itself out and sees 10 % of the rest."""
+    delta = np.full((20, 2), 3000, dtype=np.int64)
+    delta[19, 1] = 5000  # the largest of the day, so that it is not one of the two
+    delta[:, 0] = 0
+    delta[:7, 0] = [1000, 1000, 100, 50, 20, 15, least]
+    decision = decide(delta)
+    assert isinstance(decision, Release) if leaves else step_of(decision) is Step.INSIDER
+
+
+def test_the_largest_building_is_the_one_that_is_taken_out() -> None:
+    """It stands last, by contract and on the day; without any other one there are enough."""
+    units = [EnrolledUnit(f"u{n:02}", f"u{n:02}", f"b{n // 3}", 100 + (n > 14)) for n in range(18)]
+    enrolment = Enrolment("c", Level.COHORT, tuple(units))
+    delta = np.full((18, 2), 100, dtype=np.int64)
+    delta[:, 1] = 0
+    delta[[0, 3, 6, 9, 15, 16, 17], 1] = [50, 50, 50, 50, 60, 60, 60]
+    assert step_of(decide(delta, enrolment=enrolment)) is Step.INSIDER
 
 
 def test_T_P24_a_coalition_of_probe_accounts() -> None:

@@ -174,6 +174,7 @@ def said_by(group: str, roster: str, **moved: str) -> Said:
         (said_by("g", "a1", a1="x", b1="x"), said_by("h", "a1 b1", a1="x"), ""),  # on one roster alone
         (said_by("g", "a1", a1="x", a3="x"), said_by("h", "a1", a1="x"), "a3"),  # joined since, on neither
         (said_by("g", "a1 b1", a1="x", b1="x"), said_by("h", "a1 c1", a1="x", c1="x"), ""),  # not of both
+        (said_by("g", "a1", a1="x", b2="y"), said_by("h", "a1 c1", a1="x"), ""),  # joined where one alone speaks
         (said_by("g", "a1 b1", b1="x", b2="y"), said_by("h", "a1 c1", b2="x"), "b2"),  # spoken for, all new there
     ],
 )
