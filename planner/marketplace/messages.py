@@ -78,6 +78,7 @@ TYPES: Mapping[str, MessageType] = MappingProxyType(
             "decision", {"number": _is_number, "what": strict.is_id, "value": strict.is_integer}, DAY_S
         ),
         "tail": MessageType("tail", {"after": _is_number}, SLOT_LIFE_S),
-        "fetch": MessageType("fetch", {"after": _is_number}, SLOT_LIFE_S),
+        # Like an alert it is taken with a doubt of clock or roster: who is not let in cannot hand one over.
+        "fetch": MessageType("fetch", {"after": _is_number}, SLOT_LIFE_S, urgent=True),
     }
 )

@@ -64,12 +64,6 @@ class Relay:
     def __post_init__(self) -> None:
         self._reader = Reader(self.me, self.roster, {"fetch": TYPES["fetch"]}, ALERTING)
 
-    def is_meant(self, body: bytes) -> bool:
-        """Whether a post is for the relay rather than for the clear; raises Refused."""
-        require(len(body) <= strict.MAX_BYTES, Reason.SIZE)
-        last = body.rstrip(b"\n").rpartition(b"\n")[2]
-        return verify_envelope(last, self.roster, self.now()).header.type == "fetch"
-
     def receive(self, body: bytes) -> bytes:
         """What is held for the sender, as lines of number and envelope, as long as the post; raises Refused."""
         require(len(body) <= strict.MAX_BYTES, Reason.SIZE)

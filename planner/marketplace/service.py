@@ -25,11 +25,13 @@ from planner.problems import InvalidInput, Problem
 from planner.security.journal import Journal
 from planner.security.keys import Identity
 from planner.security.log import Kind
-from planner.security.refusal import Reason, Refused, require
+from planner.security.refusal import Reason, Refused
 from planner.security.roster import Roster
 
 LINGER_S = 10.0
 """How long a finished marketplace stays for gateways that have not fetched the end."""
+ELSEWHERE = frozenset({Reason.ROUND, Reason.ROSTER, Reason.POLICY, Reason.TIME, Reason.FREEZE})
+"""Why the clear's office refuses a ``fetch`` of alerts, which bears another round and is taken with its doubts."""
 Listening = Callable[[int], None]
 
 
@@ -99,8 +101,15 @@ class Marketplace:
 
     def _receive(self, body: bytes) -> bytes:
         """A post of the clear, or of the alerts, which travel beside it; nothing while a standby only copies."""
-        require(self.office.open, Reason.UNAUTHORISED)
-        return self.relay.receive(body) if self.relay.is_meant(body) else self.office.receive(body)
+        try:
+            return self.office.receive(body)
+        except Refused as refused:
+            if refused.reason not in ELSEWHERE:
+                raise
+            try:
+                return self.relay.receive(body)
+            except Refused:
+                raise refused from None
 
     second: ClassVar[bool] = False
 

@@ -25,12 +25,15 @@ from planner.marketplace.carrier import Carrier, DesertedError
 from planner.marketplace.client import Link
 from planner.marketplace.conductor import read_market
 from planner.marketplace.gateway import LeftAloneError
+from planner.marketplace.line import Line, blocks_of
+from planner.marketplace.mail import now
 from planner.marketplace.office import Office
 from planner.marketplace.recomputing import recompute
 from planner.marketplace.service import Marketplace
 from planner.marketplace.standby import Standby
 from planner.marketplace.voices import speaking_alone
 from planner.problems import InvalidInput
+from planner.security.refusal import Refused
 from planner.security.releases import ReleaseLedger
 from planner.security.roster import Roster
 
@@ -187,6 +190,22 @@ def test_what_is_no_name_of_a_clear(houses: Reference) -> None:
     with pytest.raises(InvalidInput, match="no group"):
         read_market(market, without=["b99"])
     assert [group.kind for group in read_market(market, without=["cohort-city-d01"]).groups] == [GroupKind.DARK]
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_alerts_pass_through_a_marketplace_that_serves_a_clear(houses: Reference, tmp_path: Path, ahead: int) -> None:
+    """Also under another roster than its own, and none while it only stands by."""
+    world, link = houses.world, Link(["http://127.0.0.1:1"])
+    market = world.marketplace(tmp_path / "messages", None)
+    link._post = lambda body: (200, market._receive(body))  # type: ignore[method-assign]
+    roster = replace(world.roster, version=world.roster.version + ahead)
+    me = world.identities[world.gateway(world.buildings[0], link).site.told.gateway]
+    line = Line(me, roster, link, blocks_of(roster, me.name, now(), 5.0))
+    assert list(line.letters()) == []
+    assert line.trouble == ""
+    market.office.open = False
+    with pytest.raises(Refused):
+        list(line.letters())
 
 
 def test_one_gateway_a_folder(houses: Reference) -> None:

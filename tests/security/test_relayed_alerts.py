@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,16 @@ def test_what_a_lost_relay_held_is_handed_in_again_and_heard_once(hall: Hall) ->
     hall.turn("smoke")
     assert kinds(hall.turn("b1")["b1"]) == [NoticeKind.ALERT], "it had not fetched it before the relay was lost"
     assert hall.turn("fire")["fire"] == ()
+
+
+@pytest.mark.parametrize(("version", "jump"), [(2, 0), (1, 3600), (1, -3600)])
+def test_a_wrong_clock_or_roster_stops_no_alert_on_its_way(hall: Hall, version: int, jump: int) -> None:
+    market = hall.nodes["marketplace"]
+    other = replace(market.roster, version=version)
+    hall.relay = Relay(market.identity, other, lambda: hall.at + jump, lambda r, _: hall.refused.append(r.reason))
+    hall.leave("smoke", hall.desk("smoke").raise_alert(FIRE, "b1", NOW))
+    assert kinds(hall.turn("smoke", "fire")["fire"]) == [NoticeKind.ALERT]
+    assert hall.refused == []
 
 
 def test_what_nobody_fetched_in_its_life_is_let_go(hall: Hall) -> None:
