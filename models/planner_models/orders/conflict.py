@@ -44,9 +44,9 @@ def conflict(market: BookModel, answer: Answer, loser: int, options: Options, fr
 
     ``free`` says which columns the master has not settled.
     """
-    if one_way(market):
-        return None
     lumps = _Lumps(market, answer)
+    if one_way(market) or lumps.column[loser] < 0:
+        return None  # nobody decides on a block without a minimum: it is only held in by its children
     own = lumps.intervals_of(np.array([loser]))
     wider = lumps.intervals_of(np.flatnonzero(lumps.varies & lumps.taken & lumps.near(own)))
     for intervals in (own, np.union1d(own, wider)):

@@ -173,7 +173,7 @@ class _Search:
         """Cut off each loser's own reason; how many there were."""
         reasons, kept = [], self.master.model
         free = kept.lower < kept.upper
-        for k in map(int, losers):
+        for k in self._with_ancestors(losers):
             if self.vain[k] >= MOST_VAIN or self.c.left_s <= 0:
                 continue  # what did not tell why it loses will not tell next time
             reason = conflict(self.c.market, answer, k, self.c.options, free)
@@ -186,6 +186,16 @@ class _Search:
             entries = np.concatenate([-np.ones(len(reason.taken)), np.ones(len(reason.left))])
             self._add(columns, entries, 1.0 - len(reason.taken))
         return len(reasons)
+
+    def _with_ancestors(self, losers: Ints) -> list[int]:
+        """Losers and all above them: what a family lacks may be paid to any of its members."""
+        parent = self.c.market.book.blocks.parent
+        found = dict.fromkeys(map(int, losers))
+        for k in map(int, losers):
+            while k < len(parent) and parent[k] >= 0:
+                k = int(parent[k])
+                found[k] = None
+        return list(found)
 
     def _improve(self, integers: Floats) -> bool:
         """Whether there is a better allowed answer near these integers; the master then needs less.
