@@ -135,8 +135,10 @@ class LocalGateway:
         return list(zip(self.models, self.alone_x, strict=True))
 
     def slice(self, round: int, ladder: Ladder) -> Reply:
-        """Answer a share of the market's own steps."""
-        answers = [m.lp(ladder.scaled(share)) for m, share in zip(self.models, self.shares, strict=True)]
+        """Answer a share of the market's own steps; in whole runs as ``price`` does, or prices could never prove more
+        than the relaxation promised here."""
+        pairs = zip(self.models, self.shares, strict=True)
+        answers = [m.at(ladder.scaled(share), rounding=self.lot_wh == 1) for m, share in pairs]
         return self._reply(round, answers, None)
 
     def price(self, round: int, price: Floats) -> Reply:

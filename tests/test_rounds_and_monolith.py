@@ -81,8 +81,14 @@ def test_each_bound_holds_for_the_others_answer(tmp_path: Path, units: int, seed
     assert both.crossed == []
 
 
-def test_a_city_without_import_is_nearly_certified_in_few_rounds(tmp_path: Path) -> None:
-    """Scarcity leaves every price between export and cap open: 25 rounds ended at 8.2 % when steps were only near."""
-    case = planner.read_case(planner.generate(tmp_path / "city", 100, preset="lab"))
-    case = _no_import(case).with_(horizon={"look_ahead_hours": 0.0}, privacy={"max_rounds": 25})
-    assert planner.clear(case, tmp_path / "run", gap=0.02).certificate["gap_relative"] <= 0.02
+@pytest.mark.parametrize(
+    ("units", "mix", "gap"), [(100, "no grid import", 0.02), (200, "semi-continuous charging everywhere", 0.002)]
+)
+def test_a_hard_city_is_nearly_certified_in_few_rounds(tmp_path: Path, units: int, mix: str, gap: float) -> None:
+    """Scarcity leaves every price between export and cap open: 25 rounds ended at 8.2 % when steps were only near.
+
+    Slices answered by relaxations promise less than whole runs cost, and no price proves more: 0.38 %.
+    """
+    case = planner.read_case(planner.generate(tmp_path / "city", units, preset="lab"))
+    case = MIXES[mix](case).with_(horizon={"look_ahead_hours": 0.0}, privacy={"max_rounds": 25})
+    assert planner.clear(case, tmp_path / "run", gap=gap).certificate["gap_relative"] <= gap

@@ -251,13 +251,16 @@ class AnsweringBuilding:
         return found
 
     def at_price(self, price: Floats, rounding: bool = True) -> Answer:
-        """Answer to a price; the bound counts what whole runs cost beyond their relaxation.
+        """Answer to a price, whatever the quantity."""
+        return self.at(Ladder.flat(price), rounding)
+
+    def at(self, ladder: Ladder, rounding: bool = True) -> Answer:
+        """Answer to a ladder; the bound counts what whole runs cost beyond their relaxation.
 
         Where they cost anything, the answer is one in whole runs, unless ``rounding`` is off: the relaxation's would
         promise too much.
         """
-        flat = Ladder.flat(price)
-        self._face(self.relaxed, flat)
+        self._face(self.relaxed, ladder)
         loose = self._must(self.relaxed.lp())
         cost = self._effective(loose.row_dual)
         surplus = self._closed(whole_surplus, self.model, cost)
