@@ -455,7 +455,7 @@ class _LevelProblem:
         y = y + np.where(np.isfinite(anchor), anchor, 0.0)
         s = market.upper[self.boxed] - market.lower[self.boxed]
         r = market.row_upper[self.ranged] - market.row_lower[self.ranged]
-        return np.concatenate([y, np.ones(self.groups), s, r]), float(market.cost @ low)
+        return np.concatenate([y, np.ones(self.groups), s, r]), float((market.cost * low).sum())
 
 
 def supply_curve(market: MarketModel, zone: str) -> list[tuple[Floats, Floats, bool]]:

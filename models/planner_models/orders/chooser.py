@@ -62,7 +62,7 @@ class Chooser:
             found = self._fixed.lp()
             if not found.has_answer:
                 return None
-            cost = float(self.model.cost @ found.x)
+            cost = float((self.model.cost * found.x).sum())  # no BLAS: its threads are slower than this sum
             self._known[key] = Answer(found.x, found.row_dual, cost, np.nan)
         return self._known[key]
 

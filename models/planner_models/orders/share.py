@@ -90,7 +90,7 @@ class _Open:
         )  # fmt: skip
         found = Solver(model, options).lp()
         x = self._moved(found.x) if found.has_answer else self.x
-        total = np.array([float(weight @ x[self.columns])])
+        total = np.array([float((weight * x[self.columns]).sum())])
         return _Open(self.market, x, self.columns, self.tight, sparse.csr_matrix(weight[None, :]), total)
 
     def least_flow(self, market: BookModel) -> _Open:
