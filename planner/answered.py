@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from planner.quantise import Floats
 from planner.questions import Commitment
@@ -40,9 +41,9 @@ class Answered:
     of every building at its published node price;
     ``refrained`` groups fell back on no trade for the network's sake; ``mute`` ones (with the reason) said too little
     to take part and trade at the default tariff, ``faults`` being those of them that failed.  ``market_x`` are the
-    values of the marketplace's columns for the schedules' positions.  What the rounds themselves know of a group is
-    its ``commitments`` and its cost without trade (``alone_micro``), and of all groups ``proven_sum``, the sum of v_b
-    at the published prices, -inf where too few speak for it to be said.
+    values of the marketplace's columns for the schedules' positions; ``rounds`` are the rows of market/rounds.csv.
+    What the rounds themselves know of a group is its ``commitments`` and its cost without trade (``alone_micro``), and
+    of all groups ``proven_sum``, the sum of v_b at the published prices, -inf where too few speak for it to be said.
     """
 
     schedules: Mapping[str, Schedule]
@@ -56,7 +57,7 @@ class Answered:
     answer_from: str
     information: str
     pieces: tuple[Mapping[str, Any], ...] = ()
-    rounds: tuple[Mapping[str, Any], ...] = ()
+    rounds: pd.DataFrame = field(default_factory=pd.DataFrame)
     refrained: tuple[str, ...] = ()
     mute: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)

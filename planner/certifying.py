@@ -40,7 +40,7 @@ def certify(case: Case, city: City, cleared: Cleared, answered: Answered, clock:
         "dark_cost": sum(b.cost for b in cleared.buildings if b.dark),
         "pricing": case.settings.market.pricing,
         "converged": answered.prices.converged,
-        "rounds": len({r["round"] for r in answered.rounds}),
+        "rounds": int(answered.rounds["round"].nunique()) if len(answered.rounds) else 0,
         "pieces": list(answered.pieces) or [_one_piece(cleared, status, gap)],
         "lost_opportunity_cost": lost_opportunity(
             cleared, city, case.orders, {f.id: answered.prices.feeder[i] for i, f in enumerate(city.feeders)}

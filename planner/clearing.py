@@ -16,8 +16,6 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
-
 from planner.answered import Answered
 from planner.attendance import Attendance, attend
 from planner.beside import kept
@@ -122,7 +120,7 @@ def clear(
     if price_of_locality:
         tell("clearing again without walls")
         certificate["price_of_locality"] = desk.price_of_locality(cleared)
-    cleared = replace(cleared, certificate=certificate, rounds=pd.DataFrame(answered.rounds))
+    cleared = replace(cleared, certificate=certificate, rounds=answered.rounds)
 
     tell("settling, writing, auditing")
     told = published(privacy)

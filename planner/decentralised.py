@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from planner.answered import Answered, Prices
-from planner.coordination import Agreement, Rules, coordinate
+from planner.coordination import Agreement, Round, Rules, coordinate
 from planner.fleet import Fleet, Kept
 from planner.publication import from_multipliers, multipliers_of
 from planner.quantise import Floats
@@ -63,7 +64,7 @@ def clear_in_rounds(
         status="answered",
         answer_from="rounds",
         information="aggregates",
-        rounds=tuple(_log(agreed, fleet, lot_wh)),
+        rounds=_log(agreed, fleet, lot_wh),
         refrained=tuple(agreed.refrained),
         mute={name: last.reason for name, last in agreed.mute.items()},
         faults={name: last.reason for name, last in agreed.mute.items() if isinstance(last, Fault)},
@@ -165,24 +166,27 @@ def _proven(fleet: Fleet, agreed: Agreement, lost: dict[int, Silence], round: in
     return Proven(proven, sum(proven.values()), kept)
 
 
-def _log(agreed: Agreement, fleet: Fleet, lot_wh: int) -> list[Mapping[str, Any]]:
-    """Rows of market/rounds.csv: what was asked, what was said, what was proven."""
-    lot = lot_wh / 1000
-    rows: list[Mapping[str, Any]] = []
-    for item in agreed.rounds:
-        for g, reply in item.replies.items():
-            price = item.prices.get(g)
-            for t, lots in enumerate(reply.lots):
-                rows.append(
-                    {
-                        "round": item.number,
-                        "kind": item.kind,
-                        "group": fleet.groups[g].id,
-                        "interval": t + 1,
-                        "price_per_mwh": None if price is None else round(float(price[t]), 6),
-                        "position_kwh": round(int(lots) * lot, 3),
-                        "cost": reply.cost_micro / MICRO,
-                        "bound": None if not np.isfinite(item.bound) else item.bound,
-                    }
-                )
-    return rows
+def _log(agreed: Agreement, fleet: Fleet, lot_wh: int) -> pd.DataFrame:
+    """Rows of market/rounds.csv: what was asked, what was said, what was proven; a row a round, group and interval."""
+    ids = np.array([group.id for group in fleet.groups], dtype=object)
+    return pd.concat([_of_round(item, ids, lot_wh) for item in agreed.rounds if item.replies], ignore_index=True)
+
+
+def _of_round(item: Round, ids: npt.NDArray[np.object_], lot_wh: int) -> pd.DataFrame:
+    replies = list(item.replies.items())
+    lots = np.array([reply.lots for _, reply in replies])
+    silence = np.full(lots.shape[1], np.nan)
+    prices = np.array([item.prices.get(g, silence) for g, _ in replies], dtype=float)
+    groups, n = lots.shape
+    return pd.DataFrame(
+        {
+            "round": item.number,
+            "kind": item.kind,
+            "group": np.repeat(ids[[g for g, _ in replies]], n),
+            "interval": np.tile(np.arange(1, n + 1), groups),
+            "price_per_mwh": prices.ravel().round(6),
+            "position_kwh": lots.ravel() * lot_wh / 1000,
+            "cost": np.repeat([reply.cost_micro / MICRO for _, reply in replies], n),
+            "bound": item.bound if np.isfinite(item.bound) else np.nan,
+        }
+    )

@@ -124,7 +124,7 @@ def conduct(market: Market, carrier: Carrier, out: Path | None, extra_files: Ext
     heard, answered = agree(market, carrier, lambda: carrier.seconds_left(clock.left))
     cleared = _closed(market, answered)
     certificate = certify(market.case, market.of_groups, cleared, answered, clock)
-    cleared = replace(cleared, certificate=certificate, rounds=pd.DataFrame(answered.rounds))
+    cleared = replace(cleared, certificate=certificate, rounds=answered.rounds)
     _tell_end(market, carrier, cleared, answered)
     if out is not None and not (out / "certificate.json").exists():
         settled = settle_groups(cleared, market.case)

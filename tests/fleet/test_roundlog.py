@@ -52,7 +52,7 @@ def cleared(desk: Desk, fleet: Fleet) -> Answered:
 
 
 def same(one: Answered, other: Answered) -> None:
-    assert one.rounds == other.rounds
+    assert one.rounds.equals(other.rounds)
     assert (one.bound, dict(one.proven)) == (other.bound, dict(other.proven))
     for name, schedule in one.schedules.items():
         assert np.array_equal(schedule.position_wh, other.schedules[name].position_wh)

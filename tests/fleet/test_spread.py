@@ -49,7 +49,7 @@ def spread_over(place: MakePlace, places: int, patience_s: float = 50.0) -> tupl
 
 
 def same(one: Answered, other: Answered) -> None:
-    assert one.rounds == other.rounds
+    assert one.rounds.equals(other.rounds)
     assert (one.bound, dict(one.proven)) == (other.bound, dict(other.proven))
     assert np.array_equal(one.prices.zone, other.prices.zone)
     for name, schedule in one.schedules.items():
