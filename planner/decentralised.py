@@ -169,7 +169,8 @@ def _proven(fleet: Fleet, agreed: Agreement, lost: dict[int, Silence], round: in
 def _log(agreed: Agreement, fleet: Fleet, lot_wh: int) -> pd.DataFrame:
     """Rows of market/rounds.csv: what was asked, what was said, what was proven; a row a round, group and interval."""
     ids = np.array([group.id for group in fleet.groups], dtype=object)
-    return pd.concat([_of_round(item, ids, lot_wh) for item in agreed.rounds if item.replies], ignore_index=True)
+    said = [_of_round(item, ids, lot_wh) for item in agreed.rounds if item.replies]
+    return pd.concat(said, ignore_index=True) if said else pd.DataFrame()
 
 
 def _of_round(item: Round, ids: npt.NDArray[np.object_], lot_wh: int) -> pd.DataFrame:

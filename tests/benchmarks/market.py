@@ -38,6 +38,10 @@ DAYS = ("iberia-2025-06-21", "italy-2025-04-01", "italy-2025-04-02", "italy-fixe
 RIVALS = {"assume": ["assume-framework"], "iberia": ["iberian-day-ahead-market-simulator", "highspy"]}
 
 
+TURNS = 5
+"""A real day takes ours and the bare model so little time that each has several turns, one after the other."""
+
+
 @dataclass(frozen=True)
 class Took:
     """One process: what it printed last (JSON), and what it cost."""
@@ -92,6 +96,12 @@ def bare(case: Path, scratch: Path, limit: float) -> Took:
     return run([sys.executable, HERE / "bare.py", case, Path(tempfile.mkdtemp(dir=scratch)), limit])
 
 
+def least(turns: Sequence[Took]) -> Took:
+    """The turn that took least: on a machine with other work the others were disturbed."""
+    sound = [turn for turn in turns if not turn.error]
+    return min(sound, key=lambda turn: turn.said["cpu_s"]) if sound else turns[0]
+
+
 def rival(name: str, home: Path) -> Path | str:
     """The interpreter of a rival's own environment; or why there is none."""
     python = home / name / "bin" / "python"
@@ -136,7 +146,8 @@ def real_days(asked: argparse.Namespace, scratch: Path, rivals: Path) -> None:
         if not case.is_dir():
             print(f"\n{name}: not at hand")
             continue
-        rows = {"ours": ours(case, scratch, asked.time_limit), "bare": bare(case, scratch, asked.time_limit)}
+        pairs = [(ours(case, scratch, asked.time_limit), bare(case, scratch, asked.time_limit)) for _ in range(TURNS)]
+        rows = {"ours": least([pair[0] for pair in pairs]), "bare": least([pair[1] for pair in pairs])}
         if name.startswith("iberia"):
             python = rival("iberia", rivals)
             if isinstance(python, str):
