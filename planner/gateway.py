@@ -61,8 +61,10 @@ class LocalGateway:
 
     def __post_init__(self) -> None:
         homes = self.homes or [None] * len(self.buildings)
+        # Of equal answers those after presolve give less to one occupant in the sample: answers that leave need it.
+        options = replace(self.options, presolved=self.lot_wh != 1)
         self.models = [
-            AnsweringBuilding(b, self.grid, self.fees, self.options, home)
+            AnsweringBuilding(b, self.grid, self.fees, options, home)
             for b, home in zip(self.buildings, homes, strict=True)
         ]
         weight = np.array([max(sum(b.allocation_kwh), 1e-9) for b in self.buildings])

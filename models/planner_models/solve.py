@@ -41,6 +41,7 @@ class Options:
     ``plain``: take a problem with integers as it is written, without presolve and without solving smaller ones beside.
     ``wide``: relaxations have far more columns than rows, as those of order books; presolving them takes longer than
     solving them.
+    ``presolved``: presolve even the small relaxation of a building; among equal answers it ends at another.
     """
 
     gap: float = 1e-6
@@ -50,6 +51,7 @@ class Options:
     log: bool = False
     plain: bool = False
     wide: bool = False
+    presolved: bool = False
 
 
 @dataclass(frozen=True)
@@ -388,13 +390,17 @@ class Solver:
             )
         self._relaxed = not wanted
 
+    @property
+    def _is_small(self) -> bool:
+        return self._sleepers is not None and not self.options.presolved
+
     def _run(self, gap: float, time_limit_s: float | None) -> Solution:
         began = time.perf_counter()
         limit = self.options.time_limit_s if time_limit_s is None else time_limit_s
         self._set("mip_rel_gap", gap)
         self._set("mip_lp_solver", self.options.lp_solver)
         # the relaxation of a building is small: presolving it takes as long as solving it
-        plain = self._sleepers is not None or self.options.wide if self._relaxed else self.options.plain
+        plain = self._is_small or self.options.wide if self._relaxed else self.options.plain
         self._set("presolve", "off" if plain else "choose")
         self._set("time_limit", self.highs.getRunTime() + max(limit, 0.01))
         called = self.highs.run()
